@@ -1,0 +1,1 @@
+"""Training set in, ONNX bundle out (extra ``[export]``: torch, onnx, onnxscript, ase)."""

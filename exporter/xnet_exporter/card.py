@@ -1,0 +1,185 @@
+"""The model card of a bundle, written from ``bundle.json`` and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["model_card"]
+
+PAPER = "David et al., Digital Discovery 2023, 2 (doi:10.1039/d3dd00101f)"
+#: Sections 3.1 and 3.2 of the paper, on its own 3,500 held-out spectra.
+PAPER_REPORTS = {
+    "mse median": "0.1",
+    "mse mean": "0.2",
+    "mse cv": "1.73",
+    "near median": "0",
+    "near mean": "0.07",
+    "near iqr": "0.1",
+    "far median": "0.2",
+    "far mean": "0.22",
+    "far iqr": "0.2",
+    "coverage median": "64",
+    "pearson": "0.72",
+}
+
+
+def _rows(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(key, description, value) of one set of metrics."""
+
+    def show(section: str, key: str, digits: int = 3) -> str:
+        part = metrics.get(section)
+        return "-" if part is None or part.get(key) is None else f"{part[key]:.{digits}f}"
+
+    def percent(section: str, key: str) -> str:
+        part = metrics.get(section)
+        return "-" if part is None else f"{100 * part[key]:.1f}"
+
+    pearson = metrics.get("sigma_mse_pearson")
+    return [
+        ("spectra", "held-out spectra", str(metrics["spectra"])),
+        ("mse median", "MSE, median", show("mse", "median", 4)),
+        ("mse mean", "MSE, mean", show("mse", "mean")),
+        ("mse cv", "MSE, coefficient of variation", show("mse", "coefficient_of_variation", 2)),
+        ("near median", "peaks 1-3.5 A: error, median (A)", show("peaks_near", "median")),
+        ("near mean", "peaks 1-3.5 A: error, mean (A)", show("peaks_near", "mean")),
+        ("near iqr", "peaks 1-3.5 A: error, interquartile range (A)", show("peaks_near", "iqr")),
+        ("near missed", "peaks 1-3.5 A: none within 0.5 A (%)", percent("peaks_near", "missed")),
+        ("far median", "peaks 3.5-6 A: error, median (A)", show("peaks_far", "median")),
+        ("far mean", "peaks 3.5-6 A: error, mean (A)", show("peaks_far", "mean")),
+        ("far iqr", "peaks 3.5-6 A: error, interquartile range (A)", show("peaks_far", "iqr")),
+        ("far missed", "peaks 3.5-6 A: none within 0.5 A (%)", percent("peaks_far", "missed")),
+        ("shell median", "first shell: error, median (A)", show("first_shell", "median")),
+        ("shell mean", "first shell: error, mean (A)", show("first_shell", "mean")),
+        ("shell p90", "first shell: error, 90th percentile (A)", show("first_shell", "p90")),
+        ("shell 0.1", "first shell: within 0.1 A (%)", percent("first_shell", "within_0.1")),
+        ("coverage median", "within 2 sigma, median (%)", show("coverage", "median", 1)),
+        ("coverage mean", "within 2 sigma, mean (%)", show("coverage", "mean", 1)),
+        (
+            "pearson",
+            "Pearson correlation of sigma and MSE",
+            "-" if pearson is None else f"{pearson:.2f}",
+        ),
+    ]
+
+
+def _table(columns: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    """Metrics side by side, with what the paper reports."""
+    tables = [_rows(metrics) for _, metrics in columns]
+    lines = [
+        "| | " + " | ".join(title for title, _ in columns) + " | paper reports |",
+        "|---|" + "---|" * (len(columns) + 1),
+    ]
+    for i, (key, description, _) in enumerate(tables[0]):
+        values = " | ".join(table[i][2] for table in tables)
+        lines.append(f"| {description} | {values} | {PAPER_REPORTS.get(key, '')} |")
+    return lines
+
+
+def _measured(measured: dict[str, Any]) -> list[str]:
+    titles = [column["title"] for column in measured["bundles"]]
+    lines = [
+        "| spectrum | phase | reference (A) | " + " | ".join(titles) + " |",
+        "|---|---|---|" + "---|" * len(titles),
+    ]
+    for row in measured["rows"]:
+        cells = [
+            "none" if found is None else f"{found['r']:.2f} +- {found['r_sigma']:.2f}"
+            for found in row["found"]
+        ]
+        lines.append(
+            f"| {row['file']} | {row['phase']} | {row['reference']:.2f} | " + " | ".join(cells) + " |"
+        )
+    return lines
+
+
+def model_card(card: dict[str, Any]) -> str:
+    """Write the model card.
+
+    Parameters
+    ----------
+    card : dict
+        ``bundle.json``.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    training = card["training"]
+    axis = card["axis"]
+    descriptor = card["descriptor"]
+    last = axis["first"] + axis["step"] * (axis["count"] - 1)
+    where = "relative to the spectrum's own half-step energy" if axis["kind"] == "edge" else "photon energy"
+    lines = [
+        f"# {card['name']} {card['version']}: {card['element']} {card['edge']}-edge XANES to distances",
+        "",
+        f"An ensemble of {card['members']} convolutional networks: a normalised XANES spectrum in, "
+        f"the G2 part of the wACSF descriptor ({descriptor['count']} points, {descriptor['first']:g}-"
+        f"{descriptor['last']:g} Angstrom) out. The method is that of {PAPER}.",
+        "",
+        "## Input and output",
+        "",
+        f"- Energy axis: {axis['count']} points, {axis['first']:g} to {last:.1f} eV ({where}).",
+        f"- Normalisation: {card['normalization']['definition']}; the flattened mu is used.",
+        f"- G2: atomic numbers weighted by {descriptor['weight']:g}, cosine cutoff at "
+        f"{descriptor['cutoff']:g} Angstrom, eta = {descriptor['eta']:.3f} / Angstrom^2.",
+        "",
+        "## Training",
+        "",
+    ]
+    lines += [f"- {key}: {value}" for key, value in training.items() if not isinstance(value, dict)]
+    lines += [
+        f"- torch against onnxruntime: {card['parity']['torch']:.1e}, fused against single members: "
+        f"{card['parity']['fused']:.1e} (largest differences of G2 on "
+        f"{training.get('parity_spectra', 'random')} spectra).",
+        "",
+    ]
+    metrics = card.get("metrics")
+    if metrics:
+        others = metrics.get("compared", [])
+        for condition, text in (
+            ("calculated", "Calculated spectra as they are"),
+            ("broadened", "The same, broadened by 2 eV FWHM: about as sharp as measured ones"),
+        ):
+            columns = [(f"{card['name']} {card['version']}", metrics["held_out"][condition])]
+            columns += [(other["title"], other["held_out"][condition]) for other in others]
+            lines += [f"## Held-out compositions: {text[0].lower()}{text[1:]}", ""]
+            lines += [*_table(columns), ""]
+        lines += [
+            "Made by:",
+            "",
+            f"    {metrics['command']}",
+            "",
+            "The errors of peaks are distances from each true peak of G2 to the nearest predicted one; "
+            "the first shell is the first peak. The paper's numbers are for its own 3,500 held-out "
+            "spectra of molecules and a training set of 33,000.",
+            "",
+        ]
+        if metrics.get("measured"):
+            lines += [
+                "## Measured spectra of known structure",
+                "",
+                *_measured(metrics["measured"]),
+                "",
+                "The reference is the mean distance of the first shell in the crystal structure, +- one "
+                "standard deviation over the members. Not used in training.",
+                "",
+            ]
+    else:
+        lines += ["## Quality", "", "Not measured yet: run `xnet-onnx evaluate` on this bundle.", ""]
+    lines += [
+        "## What it cannot do",
+        "",
+        "- sigma is the spread of the members, not the error: see the coverage above. Errors that all "
+        "members share (theory against experiment) are not in it.",
+        "- It was trained on calculated spectra of single sites. A measured spectrum is the mean over "
+        "all iron in the beam: mixtures of sites and phases give a mean of curves at best.",
+        "- FEFF's muffin-tin potentials are poor for long bonds, open structures and, in part, for "
+        "cyanide and carbonyl ligands; there theory and experiment differ and so does the prediction.",
+        "- Self-absorption in fluorescence flattens the white line and is not corrected.",
+        f"- Other elements and edges than {card['element']} {card['edge']} are refused.",
+        "",
+        f"Licence: {card['licence']}.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,183 @@
+"""``xnet-onnx train``, ``export`` and ``evaluate``.
+
+Only click and the light runtime are imported here; without the extra, each
+command is one line that says what to install.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import click
+
+from xnet_onnx.errors import MissingExtraError, XnetError
+
+__all__ = ["evaluate", "export", "train"]
+
+NEEDED = ("torch", "onnx", "onnxscript", "ase", "yaml", "tqdm")
+
+
+def _require_extra(command: str) -> None:
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"xnet-onnx {command} needs {', '.join(missing)}, which is not installed; install with: "
+            'pip install "xnet-onnx[export]"'
+        )
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Training set, or a folder of sets (the newest is taken).",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="RUN",
+    help="Folder for the trained members.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["default", "paper"]),
+    default="default",
+    show_default=True,
+    help="What we ship, or the paper's recipe.",
+)
+@click.option(
+    "--members",
+    type=click.IntRange(min=1, max=100),
+    default=15,
+    show_default=True,
+    help="Number of bootstrap members.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every random number."
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="Instead of the preset's.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
+def train(
+    data: Path,
+    out: Path,
+    preset: str,
+    members: int,
+    seed: int,
+    epochs: int | None,
+    resume: bool,
+) -> None:
+    """Train the members of a bundle."""
+    _require_extra("train")
+    from .presets import PRESETS
+    from .training import train as run_training
+
+    try:
+        run = run_training(
+            data, out, PRESETS[preset], members=members, seed=seed, epochs=epochs, resume=resume
+        )
+    except KeyboardInterrupt:
+        raise XnetError(f"interrupted; go on with the same command and --resume ({out})") from None
+    record = run.record
+    click.echo(
+        f"{members} members of preset {preset} trained on {len(record['training'])} spectra of "
+        f"{record['set']['name']}; {len(record['held_out'])} held out, {len(record['left_out'])} "
+        "left out"
+    )
+    for row, reason in record["left_out"]:
+        click.echo(f"left out: {row}: {reason}", err=True)
+
+
+@click.command()
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="BUNDLE",
+    help="Folder of the bundle to make.",
+)
+@click.option("--name", default="fe_k", show_default=True, help="Name of the bundle.")
+@click.option("--bundle-version", default="1.0.0", show_default=True, help="Its version.")
+@click.option(
+    "--from-xanesnet",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Import a model trained with XANESNET instead of a RUN.",
+)
+def export(run: Path | None, out: Path, name: str, bundle_version: str, from_xanesnet: Path | None) -> None:
+    """Turn the trained members in RUN into a bundle."""
+    if (run is None) == (from_xanesnet is None):
+        raise click.UsageError("give either RUN or --from-xanesnet DIR")
+    _require_extra("export")
+    if from_xanesnet is not None:
+        from .xanesnet import import_xanesnet
+
+        parity = import_xanesnet(from_xanesnet, out, name=name, version=bundle_version)
+    else:
+        from .training import export_run
+
+        assert run is not None
+        parity = export_run(run, out, name=name, version=bundle_version)
+    click.echo(
+        f"{name} {bundle_version} written to {out}; torch against onnxruntime {parity['torch']:.1e}, "
+        f"fused against single {parity['fused']:.1e}"
+    )
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Training set, or a folder of sets (the newest is taken).",
+)
+@click.option(
+    "--compare",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="BUNDLE",
+    help="Another bundle to set beside it in the card.",
+)
+@click.option(
+    "--measured",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of measured spectra with index.csv and references.extxyz.",
+)
+def evaluate(bundle: Path, data: Path, compare: tuple[Path, ...], measured: Path | None) -> None:
+    """Measure BUNDLE on held-out compositions; write the result into its card."""
+    _require_extra("evaluate")
+    from xnet_onnx.bundle import load_bundle
+
+    from .bundles import update_card
+    from .datasets import read_training_set
+    from .evaluation import evaluate as measure
+    from .evaluation import measured_first_shells
+
+    bundles = [load_bundle(path) for path in (bundle, *compare)]
+    rows = read_training_set(data)
+    results = [measure(item, rows) for item in bundles]
+    command = f"xnet-onnx evaluate {bundle} --data {data}"
+    command += "".join(f" --compare {path}" for path in compare)
+    metrics = {
+        "held_out": results[0],
+        "compared": [
+            {"title": item.title, "held_out": result}
+            for item, result in zip(bundles[1:], results[1:], strict=True)
+        ],
+    }
+    if measured is not None:
+        command += f" --measured {measured}"
+        metrics["measured"] = measured_first_shells(bundles, measured)
+    card = dict(bundles[0].card)
+    card["metrics"] = metrics | {"command": command}
+    update_card(bundle, card)
+    from .card import model_card
+
+    click.echo(model_card(card))

@@ -1,0 +1,298 @@
+"""How good is a bundle: the numbers of paper sections 3.1 and 3.2.
+
+Held out are whole compositions, by the rule of the training run; the bundle is
+run through the runtime, as a user's spectrum would be.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xnet_onnx.bundle import Bundle, read_verified
+from xnet_onnx.ensemble import run_ensemble
+from xnet_onnx.errors import DataSetError, XnetError
+from xnet_onnx.interpret import peak_positions
+from xnet_onnx.prediction import predict_many
+from xnet_onnx.readers import read
+from xnet_onnx.resampling import half_step_energy, resample
+from xnet_onnx.spectrum import FloatArray
+
+from .augment import broaden
+from .datasets import Row, TrainingSet, hold_out, select_axis
+
+__all__ = [
+    "HeldOut",
+    "evaluate",
+    "held_out_rows",
+    "measured_first_shells",
+    "metrics",
+    "model_inputs",
+]
+
+NEAR = (1.0, 3.5)
+FAR = (3.5, 6.0)
+CHUNK = 256
+#: Difference in sharpness between theory and experiment (design section 4), FWHM in eV.
+MEASURED_BROADENING = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Predictions for held-out spectra beside the truth.
+
+    Parameters
+    ----------
+    ids : tuple of str
+    members : ndarray of float64, shape (n, m, k)
+        G2 of each member.
+    targets : ndarray of float64, shape (n, k)
+    """
+
+    ids: tuple[str, ...]
+    members: FloatArray
+    targets: FloatArray
+
+
+def held_out_rows(bundle: Bundle, data: TrainingSet) -> tuple[TrainingSet, FloatArray]:
+    """The rows of a set whose compositions the bundle was not trained on.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    data : TrainingSet
+        The set it was trained on, or a newer one.
+
+    Returns
+    -------
+    data : TrainingSet
+        With these rows only.
+    origin : ndarray of float64, shape (n,)
+        As `select_axis`.
+
+    Raises
+    ------
+    DataSetError
+        If the bundle keeps no record of its training, or nothing is held out.
+    """
+    record = json.loads(read_verified(bundle.path, "training.json", bundle.card))
+    if "held_out_fraction" not in record:
+        raise DataSetError(
+            f"{bundle.path} keeps no record of which compositions were held out; expected a bundle "
+            "made by xnet-onnx train and export"
+        )
+    covered, origin = select_axis(data, bundle.axis)
+    names = [row.name for row in covered.rows]
+    _, held = hold_out(names, record["held_out_fraction"], record["seed"])
+    trained = set(record["training"])
+    used = {row.name for row in covered.rows if row.id in trained}
+    chosen = [int(i) for i in held if names[i] not in used]
+    if not chosen:
+        raise DataSetError(
+            f"no composition of {data.name} was held out from {bundle.title}; expected the training "
+            "set it was made from, or a newer one"
+        )
+    rows = tuple(covered.rows[i] for i in chosen)
+    return TrainingSet(data.name, data.sha256, rows, covered.left_out), origin[chosen]
+
+
+def model_inputs(rows: tuple[Row, ...], bundle: Bundle, broadening: float = 0.0) -> npt.NDArray[np.float32]:
+    """Calculated spectra as the runtime would hand them to the network.
+
+    Parameters
+    ----------
+    rows : tuple of Row, length n
+    bundle : Bundle
+    broadening : float
+        FWHM in eV of a Gaussian to apply first.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, axis.count)
+    """
+    inputs = []
+    for row in rows:
+        energy, mu = broaden(row.energy, row.mu, broadening)
+        origin = half_step_energy(energy, mu) if bundle.axis.kind == "edge" else 0.0
+        inputs.append(resample(energy, mu, bundle.axis, origin))
+    return np.stack(inputs)
+
+
+def _run(bundle: Bundle, inputs: npt.NDArray[np.float32]) -> FloatArray:
+    return np.concatenate([run_ensemble(bundle, inputs[i : i + CHUNK]) for i in range(0, len(inputs), CHUNK)])
+
+
+def evaluate(bundle: Bundle, data: TrainingSet) -> dict[str, Any]:
+    """Measure a bundle on its held-out compositions.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    data : TrainingSet
+
+    Returns
+    -------
+    dict
+        `set`, `sha256`, and `metrics` under "calculated" (the spectra as they
+        are) and "broadened" (by 2 eV FWHM, about what separates theory from
+        experiment).
+    """
+    held, _ = held_out_rows(bundle, data)
+    targets = np.stack([row.g2 for row in held.rows])
+    ids = tuple(row.id for row in held.rows)
+    result: dict[str, Any] = {"set": data.name, "sha256": data.sha256}
+    for condition, broadening in (("calculated", 0.0), ("broadened", MEASURED_BROADENING)):
+        members = _run(bundle, model_inputs(held.rows, bundle, broadening))
+        result[condition] = metrics(HeldOut(ids, members, targets), bundle.r)
+    return result
+
+
+def _summary(values: FloatArray) -> dict[str, float]:
+    low, high = np.percentile(values, [25, 75])
+    return {
+        "median": float(np.median(values)),
+        "mean": float(np.mean(values)),
+        "iqr": float(high - low),
+    }
+
+
+def metrics(held: HeldOut, r: FloatArray) -> dict[str, Any]:
+    """The numbers of paper sections 3.1 and 3.2.
+
+    Parameters
+    ----------
+    held : HeldOut
+    r : ndarray of float64, shape (k,)
+        Grid in Angstrom.
+
+    Returns
+    -------
+    dict
+        `spectra`; `mse` (median, mean, coefficient of variation); `peaks_near`
+        and `peaks_far` (distance from each true peak to the nearest predicted
+        one: median, mean, interquartile range in Angstrom, number, and the
+        share with none within 0.5 Angstrom); `first_shell` (error of the first
+        peak: median, mean, 90th percentile, shares within 0.05 and 0.1
+        Angstrom, and the share without a predicted peak);
+        `coverage` (percentage of G2 values within 2 sigma, a spectrum: median
+        and mean); `sigma_mse_pearson`.
+    """
+    mean = held.members.mean(axis=1)
+    sigma = held.members.std(axis=1, ddof=1) if held.members.shape[1] > 1 else np.zeros_like(mean)
+    squared = (mean - held.targets) ** 2
+    mse = squared.mean(axis=1)
+    coverage = 100.0 * np.mean(np.abs(mean - held.targets) <= 2 * sigma, axis=1)
+
+    errors: dict[str, list[float]] = {"near": [], "far": []}
+    first: list[float] = []
+    without = 0
+    for curve, target in zip(mean, held.targets, strict=True):
+        found = np.array([position for position, _ in peak_positions(r, curve)])
+        truth = [position for position, _ in peak_positions(r, target)]
+        if not truth:
+            continue
+        if found.size == 0:
+            without += 1
+            continue
+        first.append(abs(float(found[0]) - truth[0]))
+        for position in truth:
+            region = "near" if position < NEAR[1] else "far"
+            errors[region].append(float(np.abs(found - position).min()))
+    result: dict[str, Any] = {
+        "spectra": len(held.ids),
+        "mse": {
+            "median": float(np.median(mse)),
+            "mean": float(mse.mean()),
+            "coefficient_of_variation": float(mse.std() / mse.mean()),
+        },
+    }
+    for region, values in errors.items():
+        array = np.array(values)
+        result[f"peaks_{region}"] = (
+            _summary(array) | {"count": array.size, "missed": float(np.mean(array > 0.5))}
+            if array.size
+            else None
+        )
+    shell = np.array(first)
+    result["first_shell"] = (
+        _summary(shell)
+        | {
+            "p90": float(np.percentile(shell, 90)),
+            "within_0.05": float(np.mean(shell <= 0.05)),
+            "within_0.1": float(np.mean(shell <= 0.1)),
+            "none": without / (without + shell.size),
+        }
+        if shell.size
+        else None
+    )
+    result["coverage"] = {"median": float(np.median(coverage)), "mean": float(coverage.mean())}
+    mean_sigma = sigma.mean(axis=1)
+    varied = len(mse) > 2 and mean_sigma.std() > 0 and mse.std() > 0
+    result["sigma_mse_pearson"] = float(np.corrcoef(mean_sigma, mse)[0, 1]) if varied else None
+    return result
+
+
+def measured_first_shells(bundles: list[Bundle], folder: Path) -> dict[str, Any]:
+    """First-shell distances of measured spectra beside their references.
+
+    Parameters
+    ----------
+    bundles : list of Bundle
+    folder : Path
+        With ``index.csv`` (columns file and phase, among others) and
+        ``references.extxyz`` (phase, weight, first_shell_r).
+
+    Returns
+    -------
+    dict
+        `bundles` (their titles) and `rows`: file, phase, reference (Angstrom)
+        and `found`, one for each bundle (r and r_sigma, or None).
+
+    Raises
+    ------
+    DataSetError
+        If the folder lacks these files.
+    """
+    from ase.io import iread
+
+    try:
+        with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
+            index = list(csv.DictReader(file))
+        references: dict[str, list[tuple[float, float]]] = {}
+        for atoms in iread(folder / "references.extxyz", index=":"):
+            info = atoms.info
+            references.setdefault(str(info["phase"]), []).append(
+                (float(info["weight"]), float(info["first_shell_r"]))
+            )
+    except (OSError, KeyError, ValueError) as error:
+        raise DataSetError(
+            f"{folder} cannot be read ({error}); expected index.csv and references.extxyz"
+        ) from error
+    rows = []
+    for entry in index:
+        if entry["phase"] not in references or not entry["file"].endswith(".xdi"):
+            continue
+        sites = references[entry["phase"]]
+        reference = sum(w * r for w, r in sites) / sum(w for w, _ in sites)
+        found: list[dict[str, float] | None] = []
+        for bundle in bundles:
+            (result,) = predict_many([read(folder / entry["file"])], bundle=bundle)
+            if isinstance(result, XnetError):
+                raise result
+            shell = result.first_shell
+            found.append(None if shell is None else {"r": shell.r, "r_sigma": shell.r_sigma})
+        rows.append(
+            {
+                "file": entry["file"],
+                "phase": entry["phase"],
+                "reference": reference,
+                "found": found,
+            }
+        )
+    return {"bundles": [{"title": bundle.title} for bundle in bundles], "rows": rows}

@@ -1,0 +1,174 @@
+"""The networks, with all members of an ensemble side by side in one module.
+
+A member is one slice of every weight. Convolutions are grouped by member and
+dense layers are batched matrix products, so that 15 members train, and run,
+as one; `Ensemble.member` cuts one out.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from .presets import Network
+
+__all__ = ["Ensemble"]
+
+
+class MemberConv1d(nn.Module):
+    """Conv1d for each of M members: (batch, M * channels, n) to (batch, M * filters, n')."""
+
+    def __init__(
+        self, members: int, channels: int, filters: int, kernel: int, stride: int, padding: int
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(members, filters, channels, kernel))
+        self.bias = nn.Parameter(torch.zeros(members, filters))
+        self.stride = stride
+        self.padding = padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve each member's channels with its own filters."""
+        return nn.functional.conv1d(
+            x,
+            self.weight.flatten(0, 1),
+            self.bias.flatten(),
+            stride=self.stride,
+            padding=self.padding,
+            groups=self.weight.shape[0],
+        )
+
+
+class MemberNorm(nn.Module):
+    """Batch normalisation of each member's channels over (batch, n)."""
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, members: int, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(members, channels))
+        self.bias = nn.Parameter(torch.zeros(members, channels))
+        self.register_buffer("running_mean", torch.zeros(members, channels))
+        self.register_buffer("running_var", torch.ones(members, channels))
+        self.eps = 1e-5
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise, with the running statistics outside training."""
+        return nn.functional.batch_norm(
+            x,
+            self.running_mean.view(-1),
+            self.running_var.view(-1),
+            self.weight.flatten(),
+            self.bias.flatten(),
+            training=self.training,
+            momentum=0.1,
+            eps=self.eps,
+        )
+
+
+class MemberLinear(nn.Module):
+    """Dense layer for each of M members: (M, batch, n) to (M, batch, width)."""
+
+    def __init__(self, members: int, inputs: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(members, inputs, width))
+        self.bias = nn.Parameter(torch.zeros(members, 1, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply each member's activations with its own weights."""
+        return torch.bmm(x, self.weight) + self.bias
+
+
+class Ensemble(nn.Module):
+    """M members of one architecture.
+
+    Parameters
+    ----------
+    network : Network
+        The architecture.
+    members : int
+        M.
+    inputs, outputs : int
+        Number of energies and of G2 values.
+    """
+
+    def __init__(self, network: Network, members: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.network = network
+        self.members = members
+        self.inputs = inputs
+        self.outputs = outputs
+        layers: list[nn.Module] = []
+        channels, length = 1, inputs
+        for conv in network.convolutions:
+            padding = conv.kernel // 2 if network.padding else 0
+            layers.append(MemberConv1d(members, channels, conv.filters, conv.kernel, conv.stride, padding))
+            if network.batch_norm:
+                layers.append(MemberNorm(members, conv.filters))
+            layers.append(self._activation())
+            channels = conv.filters
+            length = (length + 2 * padding - conv.kernel) // conv.stride + 1
+        self.convolutions = nn.Sequential(*layers)
+        layers = []
+        width = channels * length
+        for dense in network.dense:
+            layers += [MemberLinear(members, width, dense), self._activation()]
+            width = dense
+        layers.append(MemberLinear(members, width, outputs))
+        self.dense = nn.Sequential(*layers)
+
+    def _activation(self) -> nn.Module:
+        return nn.GELU() if self.network.activation == "gelu" else nn.ReLU()
+
+    def initialize(self, generators: list[torch.Generator]) -> None:
+        """Draw Glorot-uniform weights (paper reference 24), one generator a member."""
+        for layer in self.modules():
+            if not isinstance(layer, MemberConv1d | MemberLinear):
+                continue
+            weight = layer.weight
+            if isinstance(layer, MemberConv1d):
+                _, filters, channels, kernel = weight.shape
+                fan = (channels + filters) * kernel
+            else:
+                fan = weight.shape[1] + weight.shape[2]
+            bound = math.sqrt(6.0 / fan)
+            with torch.no_grad():
+                for member, generator in enumerate(generators):
+                    weight[member].uniform_(-bound, bound, generator=generator)
+
+    def set_output_bias(self, mean: Tensor) -> None:
+        """Let every member start from the mean target, shape (outputs,)."""
+        last = self.dense[-1]
+        assert isinstance(last, MemberLinear)
+        with torch.no_grad():
+            last.bias.copy_(mean.expand_as(last.bias))
+
+    def forward(self, spectrum: Tensor) -> Tensor:
+        """Predict G2.
+
+        Parameters
+        ----------
+        spectrum : Tensor, shape (batch, inputs) or (batch, members, inputs)
+            One spectrum for all members, or one each.
+
+        Returns
+        -------
+        Tensor, shape (batch, members, outputs)
+        """
+        if spectrum.dim() == 2:
+            spectrum = spectrum.unsqueeze(1).expand(-1, self.members, -1)
+        features = self.convolutions(spectrum)
+        # (batch, M * channels, n) -> (M, batch, channels * n)
+        features = features.reshape(features.shape[0], self.members, -1).transpose(0, 1)
+        output: Tensor = self.dense(features)
+        return output.transpose(0, 1)
+
+    def member(self, index: int) -> Ensemble:
+        """Cut out one member as an ensemble of one."""
+        single = Ensemble(self.network, 1, self.inputs, self.outputs)
+        state = {name: value[index : index + 1] for name, value in self.state_dict().items()}
+        single.load_state_dict(state)
+        return single.train(self.training)

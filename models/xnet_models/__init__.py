@@ -1,0 +1,1 @@
+"""Bundles as package data; nothing to compute."""

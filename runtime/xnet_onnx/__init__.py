@@ -1,0 +1,93 @@
+"""Distances around an absorbing atom, read from its XANES spectrum.
+
+>>> import xnet_onnx
+>>> result = xnet_onnx.predict(energy, mu)         # doctest: +SKIP
+>>> result.first_shell.r                           # doctest: +SKIP
+
+Names are loaded when they are first used, so that importing the package (and
+``xnet-onnx --help``) costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from .bundle import Bundle, load_bundle
+    from .errors import (
+        BundleError,
+        ColumnError,
+        CoverageError,
+        DataSetError,
+        EdgeError,
+        ElementError,
+        MissingExtraError,
+        OutputError,
+        ReadError,
+        SpectrumError,
+        XnetError,
+    )
+    from .interpret import FirstShell, Peak
+    from .normalization import as_normalized, normalize
+    from .prediction import Prediction, predict, predict_many, predict_normalized
+    from .readers import read
+    from .spectrum import NormalizedSpectrum, Spectrum
+
+__all__ = [
+    "Bundle",
+    "BundleError",
+    "ColumnError",
+    "CoverageError",
+    "DataSetError",
+    "EdgeError",
+    "ElementError",
+    "FirstShell",
+    "MissingExtraError",
+    "NormalizedSpectrum",
+    "OutputError",
+    "Peak",
+    "Prediction",
+    "ReadError",
+    "Spectrum",
+    "SpectrumError",
+    "XnetError",
+    "__version__",
+    "as_normalized",
+    "load_bundle",
+    "normalize",
+    "predict",
+    "predict_many",
+    "predict_normalized",
+    "read",
+]
+
+_HOME = {
+    "Bundle": "bundle",
+    "load_bundle": "bundle",
+    "FirstShell": "interpret",
+    "Peak": "interpret",
+    "as_normalized": "normalization",
+    "normalize": "normalization",
+    "Prediction": "prediction",
+    "predict": "prediction",
+    "predict_many": "prediction",
+    "predict_normalized": "prediction",
+    "read": "readers",
+    "NormalizedSpectrum": "spectrum",
+    "Spectrum": "spectrum",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'xnet_onnx' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOME.get(name, 'errors')}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

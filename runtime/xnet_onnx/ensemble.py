@@ -1,0 +1,110 @@
+"""Step 4 of the road: run the members."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from .bundle import Bundle
+from .errors import BundleError, SpectrumError
+from .spectrum import FloatArray
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+__all__ = ["open_session", "run_ensemble"]
+
+
+def open_session(model: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+    """Open an ONNX model for the CPU.
+
+    Parameters
+    ----------
+    model : bytes
+        The model.
+    threads : int
+        Threads inside one operator.
+
+    Returns
+    -------
+    onnxruntime.InferenceSession
+
+    Raises
+    ------
+    BundleError
+        If onnxruntime cannot be loaded or cannot run the model.
+    """
+    # Read by onnxruntime at its import: no telemetry from an analysis PC.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    try:
+        import onnxruntime
+    except ImportError as error:
+        hint = (
+            "install the Microsoft Visual C++ Redistributable (x64) and try again"
+            if os.name == "nt"
+            else "install it again with: pip install --force-reinstall onnxruntime"
+        )
+        raise BundleError(f"onnxruntime cannot be loaded ({error}); {hint}") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(model, sess_options=options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exceptions share no public base
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise BundleError(
+            f"onnxruntime cannot run the bundle's model: {reason[:200]}; update onnxruntime or "
+            "reinstall the bundle"
+        ) from error
+
+
+@lru_cache(maxsize=4)
+def _session(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
+    session = open_session(bundle.model, threads)
+    taken = [(port.name, port.type) for port in session.get_inputs()]
+    given = [(port.name, port.type) for port in session.get_outputs()]
+    if taken != [("spectrum", "tensor(float)")] or given != [("g2", "tensor(float)")]:
+        raise BundleError(
+            f"{bundle.path / 'ensemble.onnx'} takes {taken} and gives {given}; expected 'spectrum' "
+            "and 'g2' in float32: export the bundle again"
+        )
+    return session
+
+
+def run_ensemble(bundle: Bundle, spectra: npt.NDArray[np.float32], threads: int = 1) -> FloatArray:
+    """Predict G2 with every member.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    spectra : ndarray of float32, shape (batch, axis.count)
+        Model inputs.
+    threads : int
+        Threads inside one operator.
+
+    Returns
+    -------
+    ndarray of float64, shape (batch, members, n)
+
+    Raises
+    ------
+    SpectrumError
+        If an input is not finite.
+    BundleError
+        If the model cannot be run or gives another shape.
+    """
+    if not np.all(np.isfinite(spectra)):
+        raise SpectrumError("the model input holds NaN or infinity; expected finite numbers")
+    (output,) = _session(bundle, threads).run(["g2"], {"spectrum": spectra})
+    expected = (len(spectra), bundle.members, bundle.r.size)
+    if output.shape != expected:
+        raise BundleError(
+            f"{bundle.path / 'ensemble.onnx'} gives an array of shape {output.shape}; expected "
+            f"{expected}: export the bundle again"
+        )
+    return np.asarray(output, dtype=np.float64)

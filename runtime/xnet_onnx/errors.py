@@ -1,0 +1,79 @@
+"""Every error that a user can cause.
+
+The tree::
+
+    XnetError
+    +-- ReadError            the file is not a spectrum we can read
+    |   +-- ColumnError      which columns hold energy and mu cannot be told
+    +-- SpectrumError        the numbers read are not a usable absorption spectrum
+    |   +-- ElementError     a spectrum of another element or edge
+    |   +-- EdgeError        no edge, or none where the element has one
+    |   +-- CoverageError    the data do not cover what the model needs
+    +-- BundleError          a bundle is missing, damaged or of another format
+    +-- DataSetError         a training set cannot be read
+    +-- MissingExtraError    an optional dependency is not installed
+    +-- OutputError          a result cannot be written
+
+Each message says what was found, what was expected and what to do. The
+command line prints it as one line on stderr.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BundleError",
+    "ColumnError",
+    "CoverageError",
+    "DataSetError",
+    "EdgeError",
+    "ElementError",
+    "MissingExtraError",
+    "OutputError",
+    "ReadError",
+    "SpectrumError",
+    "XnetError",
+]
+
+
+class XnetError(Exception):
+    """Base of every error that xnet-onnx raises on purpose."""
+
+
+class ReadError(XnetError):
+    """The file is not a spectrum we can read."""
+
+
+class ColumnError(ReadError):
+    """Which columns hold the energy and the absorption cannot be told."""
+
+
+class SpectrumError(XnetError):
+    """The numbers are not a usable absorption spectrum."""
+
+
+class ElementError(SpectrumError):
+    """The spectrum is of another element or edge than the bundle's."""
+
+
+class EdgeError(SpectrumError):
+    """No absorption edge, or none where the element has one."""
+
+
+class CoverageError(SpectrumError):
+    """The data do not cover what the model needs."""
+
+
+class BundleError(XnetError):
+    """A bundle is missing, damaged or of a format this version cannot run."""
+
+
+class DataSetError(XnetError):
+    """A training set cannot be read."""
+
+
+class MissingExtraError(XnetError):
+    """An optional dependency is needed and not installed."""
+
+
+class OutputError(XnetError):
+    """A result cannot be written."""

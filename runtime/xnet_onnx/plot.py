@@ -1,0 +1,114 @@
+"""The figure: the spectrum as used, and the prediction with its band (extra ``[plot]``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import MissingExtraError, OutputError
+from .files import replace_when_done
+from .prediction import Prediction
+
+__all__ = ["MAX_ROWS", "plot_predictions"]
+
+MAX_ROWS = 12
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
+SPECTRUM, CURVE = "#0072B2", "#D55E00"
+
+
+def plot_predictions(predictions: Sequence[Prediction], path: Path) -> None:
+    """Draw predictions, one row each, to a file.
+
+    Parameters
+    ----------
+    predictions : sequence of Prediction
+        At most `MAX_ROWS`.
+    path : Path
+        The figure; its suffix sets the format (png, svg, pdf).
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    OutputError
+        If there is nothing to draw, or too much, or the file cannot be written.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError(
+            'figures need matplotlib; install it with: pip install "xnet-onnx[plot]"'
+        ) from error
+    if not 0 < len(predictions) <= MAX_ROWS:
+        raise OutputError(
+            f"{len(predictions)} predictions to draw in {path}; expected 1 to {MAX_ROWS}: draw fewer "
+            "files at a time"
+        )
+    figure = Figure(figsize=(8.0, 2.8 * len(predictions) + 0.2), layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    grid = figure.subplots(len(predictions), 2, squeeze=False)
+    for (left, right), prediction in zip(grid, predictions, strict=True):
+        left.plot(prediction.energy, prediction.spectrum, color=SPECTRUM, lw=1.5)
+        left.axhline(1.0, color="0.8", lw=0.8, zorder=0)
+        e0 = float(prediction.preprocessing["e0"])
+        left.axvline(e0, color="0.6", lw=0.8, ls=":")
+        left.annotate(
+            f"$E_0$ = {e0:.1f} eV",
+            (e0, 0.03),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            fontsize=8,
+            color="0.35",
+        )
+        left.set_xlabel("energy (eV)")
+        left.set_ylabel(r"normalised $\mu(E)$")
+        left.set_title(_short(prediction.label), fontsize=9, loc="left")
+
+        mean, sigma = prediction.mean, prediction.sigma
+        right.fill_between(
+            prediction.r,
+            mean - 2 * sigma,
+            mean + 2 * sigma,
+            color=CURVE,
+            alpha=0.25,
+            lw=0,
+            label=r"$\pm 2\sigma$ of the members",
+        )
+        right.plot(prediction.r, mean, color=CURVE, lw=1.5, label="mean")
+        right.axhline(0.0, color="0.8", lw=0.8, zorder=0)
+        for peak in prediction.peaks:
+            right.annotate(
+                f"{peak.r:.2f}",
+                (peak.r, peak.height),
+                xytext=(0, 5),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8,
+            )
+        low, high = right.get_ylim()
+        right.set_ylim(low, high + 0.1 * (high - low))
+        right.set_xlim(float(prediction.r[0]), float(prediction.r[-1]))
+        right.set_xlabel(r"distance $r$ ($\mathrm{\AA}$)")
+        right.set_ylabel(r"$G^2$ (wACSF)")
+        shell = prediction.first_shell
+        right.set_title(
+            "no peak"
+            if shell is None
+            else rf"first shell {shell.r:.2f} $\pm$ {shell.r_sigma:.2f} $\mathrm{{\AA}}$",
+            fontsize=9,
+            loc="left",
+        )
+        right.legend(fontsize=7, frameon=False, loc="upper right")
+    try:
+        with replace_when_done(path) as temporary:
+            canvas.print_figure(str(temporary), dpi=150)
+    except ValueError as error:
+        raise OutputError(
+            f"{path.name!r} names no figure format ({error}); expected a name ending in .png, .svg or .pdf"
+        ) from error
+
+
+def _short(label: str, length: int = 48) -> str:
+    return label if len(label) <= length else f"...{label[-length + 3 :]}"

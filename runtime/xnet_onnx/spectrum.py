@@ -1,0 +1,80 @@
+"""The data that travel along the road: a spectrum as read, and as normalised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["FloatArray", "NormalizedSpectrum", "Spectrum"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """An absorption spectrum as read from a file or given by the caller.
+
+    Parameters
+    ----------
+    energy : ndarray of float64, shape (n,)
+        Photon energy in eV, strictly increasing.
+    mu : ndarray of float64, shape (n,)
+        Absorption, on any scale.
+    label : str
+        What to call it in messages and tables: usually the file's name.
+    element, edge : str or None
+        Absorbing element ("Fe") and edge ("K") from the metadata, where given.
+    mu_source : str
+        How mu came about, in words ("mu = ln(i0/itrans), columns 2 and 3").
+    warnings : tuple of str
+        What the reader noticed and mended.
+    """
+
+    energy: FloatArray
+    mu: FloatArray
+    label: str = "spectrum"
+    element: str | None = None
+    edge: str | None = None
+    mu_source: str = "mu as given"
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class NormalizedSpectrum:
+    """A spectrum after pre-edge subtraction and normalisation.
+
+    The names are Larch's (``larch.xafs.pre_edge``).
+
+    Parameters
+    ----------
+    energy : ndarray of float64, shape (n,)
+        Photon energy in eV, strictly increasing.
+    norm : ndarray of float64, shape (n,)
+        (mu - pre_edge) / edge_step.
+    flat : ndarray of float64, shape (n,)
+        `norm` with the slope and curvature of the post-edge line removed
+        above e0.
+    e0 : float
+        Edge energy in eV: the maximum of the derivative.
+    edge_step : float
+        Difference of the post-edge and the pre-edge line at e0, in units of mu.
+    pre_edge, post_edge : ndarray of float64, shape (n,)
+        The fitted lines, in units of mu.
+    recipe : dict
+        What was done: `method` ("pre_edge" or "as given") and, for "pre_edge",
+        pre1, pre2, norm1, norm2 (eV relative to e0), nnorm, npre.
+    warnings : tuple of str
+        What the user should know about this normalisation.
+    """
+
+    energy: FloatArray
+    norm: FloatArray
+    flat: FloatArray
+    e0: float
+    edge_step: float
+    pre_edge: FloatArray
+    post_edge: FloatArray
+    recipe: dict[str, str | int | float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
