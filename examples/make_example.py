@@ -10,6 +10,7 @@ scale, on a sloping pre-edge and post-edge, with noise, as i0 and itrans counts.
 from pathlib import Path
 
 import numpy as np
+
 from xnet_exporter.augment import broaden
 from xnet_exporter.datasets import read_training_set
 from xnet_exporter.presets import PRESETS
@@ -58,9 +59,7 @@ def main() -> None:
 #----
 # energy i0 itrans
 """
-    rows = "".join(
-        f"{e:12.4f} {a:12.1f} {b:12.1f}\n" for e, a, b in zip(photon, i0, itrans, strict=True)
-    )
+    rows = "".join(f"{e:12.4f} {a:12.1f} {b:12.1f}\n" for e, a, b in zip(photon, i0, itrans, strict=True))
     write_bytes(HERE / "scorodite_simulated.xdi", (header + rows).encode())
 
 

@@ -209,7 +209,7 @@ def metrics(held: HeldOut, r: FloatArray) -> dict[str, Any]:
         "mse": {
             "median": float(np.median(mse)),
             "mean": float(mse.mean()),
-            "coefficient_of_variation": float(mse.std() / mse.mean()),
+            "coefficient_of_variation": float(mse.std() / mse.mean()) if mse.any() else 0.0,
         },
     }
     for region, values in errors.items():

@@ -49,7 +49,7 @@ class Run:
         ``run.json``: preset, seed, training set with its hash, ids of the rows
         trained on, held out and left out, in-bag indices, losses, versions.
     ensemble : Ensemble
-        The trained members, in evaluation mode.
+        The trained members, batch normalisation folded in.
     """
 
     record: dict[str, Any]
@@ -219,10 +219,12 @@ def train(
             saved = time.monotonic()
     record["losses"] = losses
     _write_held_out(out / "held_out.npz", record, data, origins, preset)
-    _write_torch(out / "members.pt", ensemble.state_dict())
+    # What was trained is from here on the folded network: the same function in fewer steps.
+    folded = fold_batch_norm(ensemble)
+    _write_torch(out / "members.pt", folded.state_dict())
     _write_json(out / "run.json", record)
     checkpoint.unlink(missing_ok=True)
-    return Run(record, ensemble.eval())
+    return Run(record, folded)
 
 
 def _write_held_out(
@@ -343,7 +345,8 @@ def load_run(folder: Path) -> Run:
         ) from error
     preset = preset_from_dict(record["preset"])
     outputs = state[max(name for name in state if name.startswith("dense."))].shape[-1]
-    ensemble = Ensemble(preset.network, record["members"], preset.axis.count, outputs)
+    network = dataclasses.replace(preset.network, batch_norm=False)
+    ensemble = Ensemble(network, record["members"], preset.axis.count, outputs)
     ensemble.load_state_dict(state)
     return Run(record, ensemble.eval())
 
@@ -380,7 +383,6 @@ def export_run(folder: Path, out: Path, *, name: str, version: str) -> dict[str,
     preset = preset_from_dict(record["preset"])
     with np.load(folder / "held_out.npz", allow_pickle=False) as arrays:
         inputs, energy, norm = arrays["inputs"], arrays["energy"], arrays["norm"]
-    plain = fold_batch_norm(run.ensemble)
     summary = {
         "preset": preset.name,
         "set": record["set"]["name"],
@@ -392,15 +394,14 @@ def export_run(folder: Path, out: Path, *, name: str, version: str) -> dict[str,
         "seed": record["seed"],
         "epochs": record["preset"]["epochs"],
         "parity_spectra": len(inputs),
-        "command": f"xnet-onnx train --preset {preset.name} --members {record['members']} "
-        f"--seed {record['seed']}",
+        "command": f"xnet-onnx train --data training --out RUN --preset {preset.name} "
+        f"--members {record['members']} --seed {record['seed']} --epochs {record['preset']['epochs']}",
         "versions": record["versions"],
     }
     return write_bundle(
         out,
         run.ensemble,
-        plain,
-        [SingleMember(plain, i) for i in range(plain.members)],
+        [SingleMember(run.ensemble, i) for i in range(run.ensemble.members)],
         preset.axis,
         RadialGrid(),
         name=name,

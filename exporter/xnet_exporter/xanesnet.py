@@ -329,7 +329,6 @@ def import_xanesnet(folder: Path, out: Path, *, name: str, version: str) -> dict
     return write_bundle(
         out,
         stacked,
-        stacked,
         members,
         axis,
         grid,

@@ -11,6 +11,8 @@ from .spectrum import NormalizedSpectrum, Spectrum
 __all__ = ["check_edge", "check_identity", "noise_level"]
 
 MAX_NOISE = 0.1
+#: Mean of the flattened mu from 20 to 40 eV above e0; calculated spectra have 0.82 to 1.07.
+POST_EDGE_RANGE = (0.7, 1.25)
 E0_DOUBTFUL = 12.0
 
 
@@ -99,6 +101,15 @@ def check_edge(normalized: NormalizedSpectrum, bundle: Bundle) -> tuple[str, ...
         raise EdgeError(
             f"the noise is {100 * noise:.0f} % of the edge step; expected at most "
             f"{100 * MAX_NOISE:.0f} %: is there an edge at all? Merge scans or choose another column"
+        )
+    above = (normalized.energy >= e0 + 20.0) & (normalized.energy <= e0 + 40.0)
+    level = float(np.mean(normalized.flat[above])) if np.any(above) else 1.0
+    if not POST_EDGE_RANGE[0] <= level <= POST_EDGE_RANGE[1]:
+        raise EdgeError(
+            f"the normalised spectrum averages {level:.2f} between 20 and 40 eV above e0; expected "
+            f"{POST_EDGE_RANGE[0]:g} to {POST_EDGE_RANGE[1]:g}: the pre-edge or post-edge is too short or "
+            "too curved for a line, or this is no absorption spectrum; measure a wider range, or normalise "
+            "it yourself and pass --normalized"
         )
     warnings = []
     if noise > 0.3 * MAX_NOISE:
