@@ -13,7 +13,7 @@ import click
 
 from xnet_onnx.errors import MissingExtraError, XnetError
 
-__all__ = ["evaluate", "export", "train"]
+__all__ = ["calibrate", "evaluate", "export", "train"]
 
 NEEDED = ("torch", "onnx", "onnxscript", "ase", "yaml", "tqdm")
 
@@ -125,6 +125,44 @@ def export(run: Path | None, out: Path, name: str, bundle_version: str, from_xan
     click.echo(
         f"{name} {bundle_version} written to {out}; torch against onnxruntime {parity['torch']:.1e}, "
         f"fused against single {parity['fused']:.1e}"
+    )
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="The training set the bundle was made from.",
+)
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Folder for the ensembles of the cross-validation; reused when there.",
+)
+@click.option(
+    "--measured",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Measured spectra with index.csv and references.extxyz, to widen the intervals by.",
+)
+def calibrate(bundle: Path, data: Path, work: Path, measured: Path | None) -> None:
+    """Calibrate the intervals, the domain and the verdict of BUNDLE."""
+    _require_extra("calibrate")
+    from .calibrating import calibrate as run_calibration
+
+    try:
+        done = run_calibration(bundle, data, work, measured)
+    except KeyboardInterrupt:
+        raise XnetError(f"interrupted; go on with the same command ({work})") from None
+    click.echo(
+        f"{bundle} calibrated; for measured spectra the first-shell interval is widened by "
+        f"{done.shell_widening:.2f}, the band of G2 by {done.lower_widening:.2f} below and "
+        f"{done.upper_widening:.2f} above"
     )
 
 

@@ -27,7 +27,15 @@ from .descriptor import RadialGrid, g2_of_shells, neighbours
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["Row", "TrainingSet", "hold_out", "latest_set", "read_training_set", "select_axis"]
+__all__ = [
+    "Row",
+    "TrainingSet",
+    "hold_out",
+    "latest_set",
+    "read_training_set",
+    "select_axis",
+    "split_fold",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -319,12 +327,36 @@ def hold_out(
     training, held_out : ndarray of int64
         Row indices, ascending.
     """
-    threshold = int(fraction * 2**64)
-    held = np.array(
-        [
-            int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "big") < threshold
-            for name in names
-        ],
-        dtype=bool,
-    )
+    held = np.array([_draw(name, seed) < fraction for name in names], dtype=bool)
     return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def split_fold(
+    names: list[str], training: npt.NDArray[np.int64], fold: tuple[int, int], seed: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Leave one part of the training compositions out.
+
+    Parameters
+    ----------
+    names : list of str
+        Composition of each row of the set.
+    training : ndarray of int64
+        Rows to split.
+    fold : tuple of int
+        (k, n): the k-th of n parts, from 0.
+    seed : int
+
+    Returns
+    -------
+    training, left_out : ndarray of int64
+        Row indices, ascending.
+    """
+    k, n = fold
+    part = np.array([int(_draw(f"fold:{names[i]}", seed) * n) == k for i in training], dtype=bool)
+    return training[~part], training[part]
+
+
+def _draw(name: str, seed: int) -> float:
+    """A number from 0 to 1 that depends on a name and a seed alone."""
+    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64

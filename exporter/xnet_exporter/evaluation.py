@@ -6,9 +6,8 @@ run through the runtime, as a user's spectrum would be.
 
 from __future__ import annotations
 
-import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +18,24 @@ from xnet_onnx.bundle import Bundle, read_verified
 from xnet_onnx.ensemble import run_ensemble
 from xnet_onnx.errors import DataSetError, XnetError
 from xnet_onnx.interpret import peak_positions
-from xnet_onnx.prediction import predict_many
-from xnet_onnx.readers import read
+from xnet_onnx.prediction import ModelInput, Prediction, interpret, predict_many
 from xnet_onnx.resampling import half_step_energy, resample
 from xnet_onnx.spectrum import FloatArray
 
 from .augment import broaden
 from .datasets import Row, TrainingSet, hold_out, select_axis
+from .measured import measured_references
 
 __all__ = [
     "HeldOut",
+    "Trusted",
     "evaluate",
     "held_out_rows",
     "measured_first_shells",
     "metrics",
     "model_inputs",
+    "predictions_for",
+    "trust",
 ]
 
 NEAR = (1.0, 3.5)
@@ -147,10 +149,142 @@ def evaluate(bundle: Bundle, data: TrainingSet) -> dict[str, Any]:
     targets = np.stack([row.g2 for row in held.rows])
     ids = tuple(row.id for row in held.rows)
     result: dict[str, Any] = {"set": data.name, "sha256": data.sha256}
+    names = [row.name for row in held.rows]
     for condition, broadening in (("calculated", 0.0), ("broadened", MEASURED_BROADENING)):
-        members = _run(bundle, model_inputs(held.rows, bundle, broadening))
+        inputs = model_inputs(held.rows, bundle, broadening)
+        members = _run(bundle, inputs)
         result[condition] = metrics(HeldOut(ids, members, targets), bundle.r)
+        if bundle.calibration is not None:
+            result[condition]["confidence"] = trust(bundle, inputs, targets, names)
     return result
+
+
+@dataclass(frozen=True, eq=False)
+class Trusted:
+    """Verdicts and intervals for held-out spectra beside the truth.
+
+    Parameters
+    ----------
+    predictions : list of Prediction, length n
+        With distances outside the domain too.
+    shell_error : ndarray of float64, shape (n,)
+        Absolute error of the first-shell distance; NaN without a peak.
+    mse : ndarray of float64, shape (n,)
+    """
+
+    predictions: list[Prediction]
+    shell_error: FloatArray
+    mse: FloatArray
+
+
+def predictions_for(
+    bundle: Bundle, inputs: npt.NDArray[np.float32], targets: FloatArray, level: float = 0.9
+) -> Trusted:
+    """Predict as the runtime does, but without the widening for measured spectra.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Calibrated.
+    inputs : ndarray of float32, shape (n, axis.count)
+    targets : ndarray of float64, shape (n, k)
+    level : float
+        Coverage of the intervals.
+
+    Returns
+    -------
+    Trusted
+    """
+    assert bundle.calibration is not None
+    theory = replace(
+        bundle,
+        calibration=replace(bundle.calibration, lower_widening=1.0, upper_widening=1.0, shell_widening=1.0),
+    )
+    items = [ModelInput(str(i), values, bundle.axis.energies(), {}, ()) for i, values in enumerate(inputs)]
+    predictions = [
+        prediction
+        for start in range(0, len(items), CHUNK)
+        for prediction in interpret(items[start : start + CHUNK], theory, level=level, force=True)
+    ]
+    errors = []
+    for prediction, target in zip(predictions, targets, strict=True):
+        truth = peak_positions(bundle.r, target)
+        shell = prediction.first_shell
+        errors.append(abs(shell.r - truth[0][0]) if shell is not None and truth else np.nan)
+    mean = np.array([prediction.mean for prediction in predictions])
+    return Trusted(predictions, np.array(errors), ((mean - targets) ** 2).mean(axis=1))
+
+
+def trust(
+    bundle: Bundle, inputs: npt.NDArray[np.float32], targets: FloatArray, names: list[str]
+) -> dict[str, Any]:
+    """Whether the intervals, the verdicts and the domain are worth their names.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Calibrated.
+    inputs : ndarray of float32, shape (n, axis.count)
+    targets : ndarray of float64, shape (n, k)
+    names : list of str
+        Composition of each row.
+
+    Returns
+    -------
+    dict
+        `coverage` of the band and of the first shell at four levels (%), with
+        the standard error that whole compositions give it; `verdict`: share,
+        median and 90th percentile of the first-shell error for each level;
+        `outside`: share outside the domain; `expected_mse_pearson`: correlation
+        of the expected with the true MSE, beside that of sigma.
+    """
+    coverage: dict[str, Any] = {}
+    for level in (0.5, 0.8, 0.9, 0.95):
+        seen = predictions_for(bundle, inputs, targets, level)
+        band, shell = [], []
+        for prediction, target, error in zip(seen.predictions, targets, seen.shell_error, strict=True):
+            assert prediction.lower is not None
+            assert prediction.upper is not None
+            band.append(np.mean((target >= prediction.lower) & (target <= prediction.upper)))
+            found = prediction.first_shell
+            if found is not None and found.upper is not None and np.isfinite(error):
+                shell.append(float(error <= found.upper - found.r))
+            else:
+                shell.append(np.nan)
+        coverage[f"{level:g}"] = {
+            "band": _clustered(np.array(band), names),
+            "first_shell": _clustered(np.array(shell), names),
+        }
+    levels = [item.confidence.level if item.confidence else "" for item in seen.predictions]
+    verdict = {}
+    for name in ("high", "medium", "low", "outside"):
+        chosen = np.array([level == name for level in levels])
+        errors = seen.shell_error[chosen & np.isfinite(seen.shell_error)]
+        verdict[name] = {
+            "share": float(chosen.mean()),
+            "median": float(np.median(errors)) if errors.size else None,
+            "p90": float(np.percentile(errors, 90)) if errors.size else None,
+        }
+    expected = np.array([item.confidence.expected_mse for item in seen.predictions if item.confidence])
+    sigma = np.array([item.sigma.mean() for item in seen.predictions])
+    return {
+        "coverage": coverage,
+        "verdict": verdict,
+        "outside": float(np.mean([level == "outside" for level in levels])),
+        "expected_mse_pearson": float(np.corrcoef(expected, seen.mse)[0, 1]),
+        "sigma_mse_pearson": float(np.corrcoef(sigma, seen.mse)[0, 1]),
+    }
+
+
+def _clustered(values: FloatArray, names: list[str]) -> dict[str, float]:
+    """Mean in %, with the standard error of a mean over whole compositions."""
+    kept = np.isfinite(values)
+    mean = float(values[kept].mean())
+    totals: dict[str, float] = {}
+    for name, value in zip(np.array(names)[kept], values[kept], strict=True):
+        totals[name] = totals.get(name, 0.0) + float(value) - mean
+    error = np.sqrt(sum(total**2 for total in totals.values())) / int(kept.sum())
+    return {"percent": 100.0 * mean, "standard_error": 100.0 * float(error)}
 
 
 def _summary(values: FloatArray) -> dict[str, float]:
@@ -259,40 +393,24 @@ def measured_first_shells(bundles: list[Bundle], folder: Path) -> dict[str, Any]
     DataSetError
         If the folder lacks these files.
     """
-    from ase.io import iread
-
-    try:
-        with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
-            index = list(csv.DictReader(file))
-        references: dict[str, list[tuple[float, float]]] = {}
-        for atoms in iread(folder / "references.extxyz", index=":"):
-            info = atoms.info
-            references.setdefault(str(info["phase"]), []).append(
-                (float(info["weight"]), float(info["first_shell_r"]))
-            )
-    except (OSError, KeyError, ValueError) as error:
-        raise DataSetError(
-            f"{folder} cannot be read ({error}); expected index.csv and references.extxyz"
-        ) from error
     rows = []
-    for entry in index:
-        if entry["phase"] not in references or not entry["file"].endswith(".xdi"):
-            continue
-        sites = references[entry["phase"]]
-        reference = sum(w * r for w, r in sites) / sum(w for w, _ in sites)
-        found: list[dict[str, float] | None] = []
+    for item in measured_references(folder):
+        found: list[dict[str, float | str | None] | None] = []
         for bundle in bundles:
-            (result,) = predict_many([read(folder / entry["file"])], bundle=bundle)
+            (result,) = predict_many([item.spectrum], bundle=bundle, force=True)
             if isinstance(result, XnetError):
                 raise result
-            shell = result.first_shell
-            found.append(None if shell is None else {"r": shell.r, "r_sigma": shell.r_sigma})
-        rows.append(
-            {
-                "file": entry["file"],
-                "phase": entry["phase"],
-                "reference": reference,
-                "found": found,
-            }
-        )
+            shell, verdict = result.first_shell, result.confidence
+            found.append(
+                None
+                if shell is None
+                else {
+                    "r": shell.r,
+                    "r_sigma": shell.r_sigma,
+                    "lower": shell.lower,
+                    "upper": shell.upper,
+                    "level": None if verdict is None else verdict.level,
+                }
+            )
+        rows.append({"file": item.name, "phase": item.phase, "reference": item.first_shell, "found": found})
     return {"bundles": [{"title": bundle.title} for bundle in bundles], "rows": rows}

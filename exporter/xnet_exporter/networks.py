@@ -158,13 +158,29 @@ class Ensemble(nn.Module):
         -------
         Tensor, shape (batch, members, outputs)
         """
+        output: Tensor = self.dense[-1](self.hidden(spectrum))
+        return output.transpose(0, 1)
+
+    def hidden(self, spectrum: Tensor) -> Tensor:
+        """Last hidden layer of every member.
+
+        Parameters
+        ----------
+        spectrum : Tensor
+            As `forward`.
+
+        Returns
+        -------
+        Tensor, shape (members, batch, width)
+        """
         if spectrum.dim() == 2:
             spectrum = spectrum.unsqueeze(1).expand(-1, self.members, -1)
-        features = self.convolutions(spectrum)
+        features: Tensor = self.convolutions(spectrum)
         # (batch, M * channels, n) -> (M, batch, channels * n)
         features = features.reshape(features.shape[0], self.members, -1).transpose(0, 1)
-        output: Tensor = self.dense(features)
-        return output.transpose(0, 1)
+        for layer in list(self.dense)[:-1]:
+            features = layer(features)
+        return features
 
     def member(self, index: int) -> Ensemble:
         """Cut out one member as an ensemble of one."""

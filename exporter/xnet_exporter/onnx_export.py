@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .networks import Ensemble, MemberConv1d, MemberNorm
 
-__all__ = ["SingleMember", "fold_batch_norm", "to_onnx"]
+__all__ = ["SingleMember", "WithFeatures", "fold_batch_norm", "to_onnx"]
 
 OPSET = 20
 
@@ -32,6 +32,20 @@ class SingleMember(nn.Module):
     def forward(self, spectrum: Tensor) -> Tensor:
         """(batch, inputs) to (batch, outputs)."""
         return cast(Tensor, self.ensemble(spectrum)).squeeze(1)
+
+
+class WithFeatures(nn.Module):
+    """An ensemble that also gives the last hidden layer of its first member."""
+
+    def __init__(self, ensemble: Ensemble) -> None:
+        super().__init__()
+        self.ensemble = ensemble
+
+    def forward(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
+        """(batch, inputs) to (batch, members, outputs) and (batch, width)."""
+        hidden = self.ensemble.hidden(spectrum)
+        output = cast(Tensor, self.ensemble.dense[-1](hidden)).transpose(0, 1)
+        return output, hidden[0]
 
 
 def fold_batch_norm(ensemble: Ensemble) -> Ensemble:
@@ -77,15 +91,16 @@ def to_onnx(module: nn.Module, inputs: int) -> bytes:
     ----------
     module : torch.nn.Module
         Takes (batch, inputs); gives (batch, outputs) for a lone member or
-        (batch, members, outputs).
+        (batch, members, outputs), and with it features where it is
+        `WithFeatures`.
     inputs : int
         Number of energies.
 
     Returns
     -------
     bytes
-        The ONNX model: input `spectrum`, output `g2`, both float32 with a
-        dynamic batch.
+        The ONNX model: input `spectrum`, outputs `g2` and, where given,
+        `features`, all float32 with a dynamic batch.
     """
     logger = logging.getLogger("torch.onnx")
     level = logger.level
@@ -99,7 +114,7 @@ def to_onnx(module: nn.Module, inputs: int) -> bytes:
                 (torch.zeros(2, inputs),),
                 dynamo=True,
                 input_names=["spectrum"],
-                output_names=["g2"],
+                output_names=["g2", "features"] if isinstance(module, WithFeatures) else ["g2"],
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
                 opset_version=OPSET,
                 external_data=False,

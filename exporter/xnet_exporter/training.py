@@ -26,7 +26,7 @@ from xnet_onnx.resampling import resample
 
 from .augment import augment, spectrum_bank
 from .bundles import write_bundle
-from .datasets import TrainingSet, hold_out, read_training_set, select_axis
+from .datasets import TrainingSet, hold_out, read_training_set, select_axis, split_fold
 from .descriptor import RadialGrid
 from .networks import Ensemble
 from .onnx_export import SingleMember, fold_batch_norm
@@ -80,9 +80,19 @@ def bootstrap(n: int, members: int, seed: int) -> npt.NDArray[np.int64]:
     )
 
 
-def _record(data: TrainingSet, preset: Preset, members: int, seed: int, epochs: int) -> dict[str, Any]:
+def _record(
+    data: TrainingSet,
+    preset: Preset,
+    members: int,
+    seed: int,
+    epochs: int,
+    fold: tuple[int, int] | None,
+) -> dict[str, Any]:
     """What is known of a run before it starts."""
-    training, held_out = hold_out([row.name for row in data.rows], HELD_OUT, seed)
+    names = [row.name for row in data.rows]
+    training, held_out = hold_out(names, HELD_OUT, seed)
+    if fold is not None:
+        training, held_out = split_fold(names, training, fold, seed)
     if training.size < 2:
         raise DataSetError(
             f"{data.name} leaves {training.size} spectra to train on after {held_out.size} were held "
@@ -94,6 +104,7 @@ def _record(data: TrainingSet, preset: Preset, members: int, seed: int, epochs: 
         "members": members,
         "seed": seed,
         "held_out_fraction": HELD_OUT,
+        "fold": None if fold is None else list(fold),
         "set": {"name": data.name, "sha256": data.sha256},
         "training": [data.rows[i].id for i in training],
         "held_out": [data.rows[i].id for i in held_out],
@@ -112,6 +123,7 @@ def train(
     members: int = 15,
     seed: int = 0,
     epochs: int | None = None,
+    fold: tuple[int, int] | None = None,
     resume: bool = False,
 ) -> Run:
     """Train an ensemble and write it to a folder.
@@ -129,6 +141,9 @@ def train(
         Of every random number.
     epochs : int, optional
         Instead of the preset's.
+    fold : tuple of int, optional
+        (k, n): leave out the k-th of n parts of the training compositions, to
+        calibrate on; the held-out ones stay out too.
     resume : bool
         Go on from the checkpoint in `out`.
 
@@ -145,7 +160,7 @@ def train(
     """
     epochs = preset.epochs if epochs is None else epochs
     data, origins = select_axis(read_training_set(folder), preset.axis)
-    record = _record(data, preset, members, seed, epochs)
+    record = _record(data, preset, members, seed, epochs, fold)
     out.mkdir(parents=True, exist_ok=True)
     _claim(out, record, resume)
 
@@ -268,7 +283,7 @@ def _claim(out: Path, record: dict[str, Any], resume: bool) -> None:
         raise OutputError(
             f"{out} holds a training run already; add --resume to go on with it, or choose another folder"
         )
-    for key in ("set", "preset", "members", "seed"):
+    for key in ("set", "preset", "members", "seed", "fold"):
         wanted = json.loads(json.dumps(record[key]))
         if found.get(key) != wanted:
             raise OutputError(

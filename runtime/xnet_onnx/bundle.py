@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from .calibration import Calibration, parse_calibration
+from .domain import Domain, parse_domain
 from .errors import BundleError
 from .resampling import EnergyAxis
 from .spectrum import FloatArray
@@ -49,6 +51,9 @@ class Bundle:
     members : int
     model : bytes
         ``ensemble.onnx``, whose hash has been checked.
+    calibration : Calibration or None
+    domain : Domain or None
+        None for a bundle that was not calibrated; there is no verdict then.
     card : dict
         ``bundle.json`` as it is.
     """
@@ -64,6 +69,8 @@ class Bundle:
     r: FloatArray
     members: int
     model: bytes
+    calibration: Calibration | None
+    domain: Domain | None
     card: dict[str, Any]
 
     @property
@@ -190,6 +197,8 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
             r=np.linspace(float(descriptor["first"]), float(descriptor["last"]), int(descriptor["count"])),
             members=int(card["members"]),
             model=read_verified(folder, "ensemble.onnx", card),
+            calibration=parse_calibration(card["calibration"]) if card.get("calibration") else None,
+            domain=parse_domain(card["domain"]) if card.get("domain") else None,
             card=card,
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:

@@ -28,6 +28,10 @@ CHUNK = 64
 ELSEWHERE = {
     "train": ("xnet_exporter.commands:train", "Train the members of a bundle (extra [export])."),
     "export": ("xnet_exporter.commands:export", "Turn trained members into a bundle ([export])."),
+    "calibrate": (
+        "xnet_exporter.commands:calibrate",
+        "Calibrate a bundle's intervals and verdict ([export]).",
+    ),
     "evaluate": (
         "xnet_exporter.commands:evaluate",
         "Measure a bundle on its held-out spectra ([export]).",
@@ -82,6 +86,14 @@ def main() -> None:
 @click.option("--normalized", is_flag=True, help="Take mu as normalised already.")
 @click.option("--energy-column", metavar="COLUMN", help="Number or label of the energy column.")
 @click.option("--mu-column", metavar="COLUMN", help="Number or label of the mu column.")
+@click.option(
+    "--level",
+    type=click.FloatRange(0.5, 0.99),
+    default=0.9,
+    show_default=True,
+    help="Coverage of the intervals.",
+)
+@click.option("--force", is_flag=True, help="Give distances outside the domain of the model too.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
 def predict(
     files: tuple[str, ...],
@@ -91,6 +103,8 @@ def predict(
     normalized: bool,
     energy_column: str | None,
     mu_column: str | None,
+    level: float,
+    force: bool,
     threads: int,
 ) -> None:
     """Predict the distances around the absorber for each FILE ("-" is stdin)."""
@@ -116,7 +130,9 @@ def predict(
                 spectra.append(read(file, energy_column=energy_column, mu_column=mu_column))
             except XnetError as error:
                 spectra.append(error)
-        results = predict_many(spectra, bundle=bundle, normalized=normalized, threads=threads)
+        results = predict_many(
+            spectra, bundle=bundle, normalized=normalized, level=level, force=force, threads=threads
+        )
         for file, result in zip(chunk, results, strict=True):
             writer.write(file, result)
             if isinstance(result, Prediction):

@@ -16,7 +16,7 @@ from .spectrum import FloatArray
 if TYPE_CHECKING:
     import onnxruntime
 
-__all__ = ["open_session", "run_ensemble"]
+__all__ = ["open_session", "run_ensemble", "run_with_features"]
 
 
 def open_session(model: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -68,10 +68,11 @@ def _session(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
     session = open_session(bundle.model, threads)
     taken = [(port.name, port.type) for port in session.get_inputs()]
     given = [(port.name, port.type) for port in session.get_outputs()]
-    if taken != [("spectrum", "tensor(float)")] or given != [("g2", "tensor(float)")]:
+    expected = [("g2", "tensor(float)"), ("features", "tensor(float)")]
+    if taken != [("spectrum", "tensor(float)")] or given not in (expected[:1], expected):
         raise BundleError(
             f"{bundle.path / 'ensemble.onnx'} takes {taken} and gives {given}; expected 'spectrum' "
-            "and 'g2' in float32: export the bundle again"
+            "and 'g2' (and 'features') in float32: export the bundle again"
         )
     return session
 
@@ -98,13 +99,39 @@ def run_ensemble(bundle: Bundle, spectra: npt.NDArray[np.float32], threads: int 
     BundleError
         If the model cannot be run or gives another shape.
     """
+    members, _ = run_with_features(bundle, spectra, threads)
+    return members
+
+
+def run_with_features(
+    bundle: Bundle, spectra: npt.NDArray[np.float32], threads: int = 1
+) -> tuple[FloatArray, npt.NDArray[np.float32] | None]:
+    """Predict G2 with every member, and give one member's last hidden layer.
+
+    Parameters
+    ----------
+    bundle, spectra, threads
+        As `run_ensemble`.
+
+    Returns
+    -------
+    members : ndarray of float64, shape (batch, members, n)
+    features : ndarray of float32, shape (batch, f), or None
+        None for a bundle without them.
+
+    Raises
+    ------
+    SpectrumError, BundleError
+        As `run_ensemble`.
+    """
     if not np.all(np.isfinite(spectra)):
         raise SpectrumError("the model input holds NaN or infinity; expected finite numbers")
-    (output,) = _session(bundle, threads).run(["g2"], {"spectrum": spectra})
+    session = _session(bundle, threads)
+    output, *features = session.run(None, {"spectrum": spectra})
     expected = (len(spectra), bundle.members, bundle.r.size)
     if output.shape != expected:
         raise BundleError(
             f"{bundle.path / 'ensemble.onnx'} gives an array of shape {output.shape}; expected "
             f"{expected}: export the bundle again"
         )
-    return np.asarray(output, dtype=np.float64)
+    return np.asarray(output, dtype=np.float64), features[0] if features else None

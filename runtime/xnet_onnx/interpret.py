@@ -52,10 +52,14 @@ class FirstShell:
         Distance in Angstrom.
     r_sigma : float
         Standard deviation over the members, in Angstrom.
+    lower, upper : float or None
+        Calibrated interval in Angstrom; None where the bundle is not calibrated.
     """
 
     r: float
     r_sigma: float
+    lower: float | None = None
+    upper: float | None = None
 
 
 def _vertex(left: float, centre: float, right: float) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .errors import MissingExtraError, OutputError
 from .files import replace_when_done
@@ -66,16 +68,27 @@ def plot_predictions(predictions: Sequence[Prediction], path: Path) -> None:
         left.set_ylabel(r"normalised $\mu(E)$")
         left.set_title(_short(prediction.label), fontsize=9, loc="left")
 
-        mean, sigma = prediction.mean, prediction.sigma
-        right.fill_between(
+        mean, verdict = prediction.mean, prediction.confidence
+        if prediction.lower is None or prediction.upper is None or verdict is None:
+            lower, upper = mean - 2 * prediction.sigma, mean + 2 * prediction.sigma
+            band = r"$\pm 2\sigma$ of the members"
+        else:
+            lower, upper = prediction.lower, prediction.upper
+            band = f"{100 * verdict.interval_level:g} % interval"
+            right.set_title(f"confidence: {verdict.level}", fontsize=9, loc="right")
+            if verdict.level == "outside" and prediction.first_shell is None:
+                _refuse(right, verdict.reasons)
+                continue
+        right.fill_between(prediction.r, lower, upper, color=CURVE, alpha=0.25, lw=0, label=band)
+        right.plot(
             prediction.r,
-            mean - 2 * sigma,
-            mean + 2 * sigma,
+            mean - 2 * prediction.sigma,
             color=CURVE,
-            alpha=0.25,
-            lw=0,
+            lw=0.7,
+            ls="--",
             label=r"$\pm 2\sigma$ of the members",
         )
+        right.plot(prediction.r, mean + 2 * prediction.sigma, color=CURVE, lw=0.7, ls="--")
         right.plot(prediction.r, mean, color=CURVE, lw=1.5, label="mean")
         right.axhline(0.0, color="0.8", lw=0.8, zorder=0)
         for peak in prediction.peaks:
@@ -108,6 +121,22 @@ def plot_predictions(predictions: Sequence[Prediction], path: Path) -> None:
         raise OutputError(
             f"{path.name!r} names no figure format ({error}); expected a name ending in .png, .svg or .pdf"
         ) from error
+
+
+def _refuse(axes: Any, reasons: Sequence[str]) -> None:
+    """Say why there is no curve."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    text = "\n".join(line for reason in reasons for line in textwrap.wrap(reason, 52))
+    axes.text(
+        0.5,
+        0.5,
+        f"outside the domain of the model\n\n{text}",
+        ha="center",
+        va="center",
+        fontsize=8,
+        transform=axes.transAxes,
+    )
 
 
 def _short(label: str, length: int = 48) -> str:

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .bundle import Bundle, load_bundle
-from .ensemble import run_ensemble
+from .calibration import Evidence
+from .confidence import VERDICT_LEVEL, Confidence, judge
+from .domain import domain_of
+from .ensemble import run_ensemble, run_with_features
 from .errors import XnetError
 from .identity import check_edge, check_identity
 from .interpret import FirstShell, Peak, find_peaks, first_shell
 from .normalization import as_normalized, normalize
 from .resampling import half_step_energy, resample
 from .spectrum import FloatArray, NormalizedSpectrum, Spectrum
+from .stability import Stability, measure_stability, perturb
 
 __all__ = [
+    "DEFAULT_LEVEL",
     "ModelInput",
     "Prediction",
+    "evidence_of",
+    "interpret",
     "predict",
     "predict_many",
     "predict_normalized",
     "prepare",
     "prepare_normalized",
 ]
+
+DEFAULT_LEVEL = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +78,14 @@ class Prediction:
         G2 of each member.
     mean, sigma : ndarray of float64, shape (n,)
         Mean and standard deviation over the members (paper section 2.4).
+    lower, upper : ndarray of float64, shape (n,), or None
+        Calibrated band; None where the bundle is not calibrated.
     peaks : tuple of Peak
         By ascending distance.
     first_shell : FirstShell or None
-        None where the curve has no peak.
+        None where the curve has no peak, or the spectrum is outside the domain.
+    confidence : Confidence or None
+        The verdict; None where the bundle is not calibrated.
     energy : ndarray of float64, shape (k,)
         Photon energy in eV of the spectrum as used.
     spectrum : ndarray of float64, shape (k,)
@@ -90,8 +103,11 @@ class Prediction:
     members: FloatArray
     mean: FloatArray
     sigma: FloatArray
+    lower: FloatArray | None
+    upper: FloatArray | None
     peaks: tuple[Peak, ...]
     first_shell: FirstShell | None
+    confidence: Confidence | None
     energy: FloatArray
     spectrum: FloatArray
     preprocessing: dict[str, Any]
@@ -184,12 +200,138 @@ def prepare_normalized(
     )
 
 
-def _interpret(inputs: ModelInput, members: FloatArray, bundle: Bundle) -> Prediction:
+def evidence_of(r: FloatArray, members: FloatArray, stability: Stability, domain_score: float) -> Evidence:
+    """What a prediction gives away about its own error.
+
+    Parameters
+    ----------
+    r : ndarray of float64, shape (n,)
+        Distances in Angstrom.
+    members : ndarray of float64, shape (m, n)
+        G2 of each member.
+    stability : Stability
+    domain_score : float
+        By the model input alone.
+
+    Returns
+    -------
+    Evidence
+        Without a peak, that of a first shell the members do not agree on at all.
+    """
+    peaks = find_peaks(r, members)
+    mean = members.mean(axis=0)
+    variance = members.var(axis=0, ddof=1) if len(members) > 1 else np.zeros(r.size)
+    return Evidence(
+        r_sigma=peaks[0].r_sigma if peaks else 1.0,
+        shell_height=peaks[0].height if peaks else 0.0,
+        shell_moved=stability.first_shell,
+        curve_moved=stability.curve,
+        domain_score=domain_score,
+        mean_square_sigma=float(variance.mean()),
+        mean_square=float((mean**2).mean()),
+    )
+
+
+def interpret(
+    inputs: Sequence[ModelInput],
+    bundle: Bundle,
+    *,
+    level: float = DEFAULT_LEVEL,
+    force: bool = False,
+    threads: int = 1,
+) -> list[Prediction]:
+    """Run the ensemble on model inputs and say what comes out.
+
+    Parameters
+    ----------
+    inputs : sequence of ModelInput
+    bundle : Bundle
+    level : float
+        Coverage of the intervals.
+    force : bool
+        Give distances outside the domain too.
+    threads : int
+        Threads inside one operator.
+
+    Returns
+    -------
+    list of Prediction
+
+    Raises
+    ------
+    OutputError
+        If there is no interval at that level.
+    BundleError
+        If the model cannot be run.
+    """
+    if not inputs:
+        return []
+    values = np.stack([item.values for item in inputs])
+    calibration, domain = bundle.calibration, bundle.domain
+    if calibration is None or domain is None:
+        outputs = run_ensemble(bundle, values, threads)
+        return [_uncalibrated(item, members, bundle) for item, members in zip(inputs, outputs, strict=True)]
+    calibration.check_level(level)
+    copies = perturb(values, bundle.axis)
+    batch = np.concatenate([values, copies.reshape(-1, bundle.axis.count)])
+    outputs, features = run_with_features(bundle, batch, threads)
+    n = len(values)
+    perturbed = outputs[n:].mean(axis=1).reshape(n, copies.shape[1], bundle.r.size)
+    scores = domain_of(domain, bundle.axis, values, None if features is None else features[:n])
+    by_input = domain_of(domain, bundle.axis, values, None)
+    results = []
+    for i, item in enumerate(inputs):
+        members = outputs[i]
+        stability = measure_stability(bundle.r, members.mean(axis=0), perturbed[i])
+        evidence = evidence_of(bundle.r, members, stability, by_input[i].score)
+        plain = _uncalibrated(item, members, bundle)
+        shell = plain.first_shell
+        half = None if shell is None else calibration.shell_half_width(evidence, level)
+        confidence = judge(
+            calibration,
+            scores[i],
+            stability,
+            half_width=None if shell is None else calibration.shell_half_width(evidence, VERDICT_LEVEL),
+            expected_error=None if shell is None else calibration.shell_error(evidence),
+            expected_mse=calibration.expected_mse(evidence),
+            r_sigma=None if shell is None else shell.r_sigma,
+            interval_level=level,
+        )
+        lower, upper = calibration.band_of(plain.mean, plain.sigma, evidence, level)
+        hidden = confidence.level == "outside" and not force
+        if shell is not None and half is not None:
+            shell = FirstShell(shell.r, shell.r_sigma, max(0.0, shell.r - half), shell.r + half)
+        warnings = plain.warnings
+        if hidden:
+            warnings += (
+                "outside the domain of the model: no distance is given (--force, force=True gives it)",
+            )
+        results.append(
+            replace(
+                plain,
+                lower=lower,
+                upper=upper,
+                peaks=() if hidden else plain.peaks,
+                first_shell=None if hidden else shell,
+                confidence=confidence,
+                warnings=warnings,
+            )
+        )
+    return results
+
+
+def _uncalibrated(inputs: ModelInput, members: FloatArray, bundle: Bundle) -> Prediction:
+    """A prediction without intervals or verdict."""
     peaks = find_peaks(bundle.r, members)
     shell = first_shell(peaks)
     warnings = inputs.warnings
     if shell is None:
         warnings += ("the predicted curve has no peak: no distance can be read from it",)
+    if bundle.calibration is None or bundle.domain is None:
+        warnings += (
+            "this bundle is not calibrated: sigma is the spread of its members, not an error, and a "
+            "spectrum it does not know is not noticed",
+        )
     spread = members.std(axis=0, ddof=1) if len(members) > 1 else np.zeros(bundle.r.size)
     return Prediction(
         label=inputs.label,
@@ -200,8 +342,11 @@ def _interpret(inputs: ModelInput, members: FloatArray, bundle: Bundle) -> Predi
         members=members,
         mean=members.mean(axis=0),
         sigma=spread,
+        lower=None,
+        upper=None,
         peaks=peaks,
         first_shell=shell,
+        confidence=None,
         energy=inputs.energy,
         spectrum=inputs.values.astype(np.float64),
         preprocessing=inputs.preprocessing,
@@ -214,6 +359,8 @@ def predict_many(
     *,
     bundle: Bundle | None = None,
     normalized: bool = False,
+    level: float = DEFAULT_LEVEL,
+    force: bool = False,
     threads: int = 1,
 ) -> list[Prediction | XnetError]:
     """Predict for many spectra; a bad one does not stop the others.
@@ -226,6 +373,10 @@ def predict_many(
         The shipped one by default.
     normalized : bool
         Take mu as normalised already.
+    level : float
+        Coverage of the intervals.
+    force : bool
+        Give distances outside the domain of the model too.
     threads : int
         Threads inside one operator.
 
@@ -250,12 +401,8 @@ def predict_many(
         except XnetError as error:
             prepared.append(error)
     inputs = [item for item in prepared if isinstance(item, ModelInput)]
-    if not inputs:
-        return [item for item in prepared if isinstance(item, XnetError)]
-    outputs = iter(run_ensemble(bundle, np.stack([item.values for item in inputs]), threads))
-    return [
-        item if isinstance(item, XnetError) else _interpret(item, next(outputs), bundle) for item in prepared
-    ]
+    predictions = iter(interpret(inputs, bundle, level=level, force=force, threads=threads))
+    return [item if isinstance(item, XnetError) else next(predictions) for item in prepared]
 
 
 def predict(
@@ -267,6 +414,8 @@ def predict(
     label: str = "spectrum",
     element: str | None = None,
     edge: str | None = None,
+    level: float = DEFAULT_LEVEL,
+    force: bool = False,
     threads: int = 1,
 ) -> Prediction:
     """Predict the pseudo-radial distribution around the absorber.
@@ -283,6 +432,10 @@ def predict(
         What to call the spectrum in the result.
     element, edge : str, optional
         Checked against the bundle's when given.
+    level : float
+        Coverage of the intervals.
+    force : bool
+        Give distances outside the domain of the model too.
     threads : int
         Threads inside one operator.
 
@@ -304,7 +457,9 @@ def predict(
         element=element,
         edge=edge,
     )
-    (result,) = predict_many([spectrum], bundle=bundle, normalized=normalized, threads=threads)
+    (result,) = predict_many(
+        [spectrum], bundle=bundle, normalized=normalized, level=level, force=force, threads=threads
+    )
     if isinstance(result, XnetError):
         raise result
     return result
@@ -316,6 +471,8 @@ def predict_normalized(
     bundle: Bundle | None = None,
     label: str = "spectrum",
     mu_source: str = "mu as given",
+    level: float = DEFAULT_LEVEL,
+    force: bool = False,
     threads: int = 1,
 ) -> Prediction:
     """Predict from a spectrum that has been normalised, here or in Larch.
@@ -327,6 +484,10 @@ def predict_normalized(
         The shipped one by default.
     label, mu_source : str
         For the output.
+    level : float
+        Coverage of the intervals.
+    force : bool
+        Give distances outside the domain of the model too.
     threads : int
         Threads inside one operator.
 
@@ -341,5 +502,5 @@ def predict_normalized(
     """
     bundle = load_bundle() if bundle is None else bundle
     inputs = prepare_normalized(spectrum, bundle, label=label, mu_source=mu_source)
-    (members,) = run_ensemble(bundle, inputs.values[np.newaxis], threads)
-    return _interpret(inputs, members, bundle)
+    (result,) = interpret([inputs], bundle, level=level, force=force, threads=threads)
+    return result

@@ -25,6 +25,12 @@ CSV_FIELDS = (
     "axis",
     "first_shell_r",
     "first_shell_r_sigma",
+    "first_shell_lower",
+    "first_shell_upper",
+    "interval_level",
+    "confidence",
+    "confidence_reasons",
+    "domain_score",
     "peaks_r",
     "peaks_r_sigma",
     "peaks_height",
@@ -49,8 +55,8 @@ def as_json(label: str, result: Prediction | XnetError) -> dict[str, Any]:
     -------
     dict
         With the keys file, status, error, model, element, edge, preprocessing,
-        r, mean, sigma, peaks, first_shell, warnings; after an error all but the
-        first three are null or empty.
+        r, mean, sigma, lower, upper, peaks, first_shell, confidence, warnings;
+        after an error all but the first three are null or empty.
     """
     if isinstance(result, XnetError):
         return {
@@ -64,11 +70,14 @@ def as_json(label: str, result: Prediction | XnetError) -> dict[str, Any]:
             "r": [],
             "mean": [],
             "sigma": [],
+            "lower": [],
+            "upper": [],
             "peaks": [],
             "first_shell": None,
+            "confidence": None,
             "warnings": [],
         }
-    shell = result.first_shell
+    shell, verdict = result.first_shell, result.confidence
     return {
         "file": label,
         "status": "ok",
@@ -80,8 +89,26 @@ def as_json(label: str, result: Prediction | XnetError) -> dict[str, Any]:
         "r": _numbers(result.r),
         "mean": _numbers(result.mean),
         "sigma": _numbers(result.sigma),
+        "lower": [] if result.lower is None else _numbers(result.lower),
+        "upper": [] if result.upper is None else _numbers(result.upper),
         "peaks": [{"r": peak.r, "r_sigma": peak.r_sigma, "height": peak.height} for peak in result.peaks],
-        "first_shell": None if shell is None else {"r": shell.r, "r_sigma": shell.r_sigma},
+        "first_shell": None
+        if shell is None
+        else {"r": shell.r, "r_sigma": shell.r_sigma, "lower": shell.lower, "upper": shell.upper},
+        "confidence": None
+        if verdict is None
+        else {
+            "level": verdict.level,
+            "reasons": list(verdict.reasons),
+            "interval_level": verdict.interval_level,
+            "domain_score": verdict.domain_score,
+            "stability": {
+                "first_shell": verdict.stability.first_shell,
+                "curve": verdict.stability.curve,
+            },
+            "expected_error": verdict.expected_error,
+            "expected_mse": verdict.expected_mse,
+        },
         "warnings": list(result.warnings),
     }
 
@@ -125,6 +152,18 @@ def as_csv_row(label: str, result: Prediction | XnetError) -> dict[str, str]:
             first_shell_r=f"{result.first_shell.r:.4f}",
             first_shell_r_sigma=f"{result.first_shell.r_sigma:.4f}",
         )
+        if result.first_shell.lower is not None and result.first_shell.upper is not None:
+            row.update(
+                first_shell_lower=f"{result.first_shell.lower:.4f}",
+                first_shell_upper=f"{result.first_shell.upper:.4f}",
+            )
+    if result.confidence is not None:
+        row.update(
+            interval_level=f"{result.confidence.interval_level:g}",
+            confidence=result.confidence.level,
+            confidence_reasons=" ".join(result.confidence.reasons),
+            domain_score=f"{result.confidence.domain_score:.3f}",
+        )
     return row
 
 
@@ -143,15 +182,25 @@ def as_table(label: str, result: Prediction) -> str:
         Several lines without a final newline.
     """
     done = result.preprocessing
-    shell = result.first_shell
+    shell, verdict = result.first_shell, result.confidence
     lines = [label]
-    if shell is None:
-        lines.append("  first shell   none: the curve has no peak")
-    else:
+    if shell is not None:
         lines.append(
             f"  first shell   {shell.r:.2f} +- {shell.r_sigma:.2f} Angstrom   "
             f"(1 sigma over {len(result.members)} members)"
         )
+        if verdict is not None and shell.lower is not None and shell.upper is not None:
+            lines.append(
+                f"                {shell.lower:.2f} to {shell.upper:.2f} Angstrom   "
+                f"({100 * verdict.interval_level:g} % interval)"
+            )
+    elif verdict is not None and verdict.level == "outside":
+        lines.append("  first shell   not given: the spectrum is outside the domain of the model")
+    else:
+        lines.append("  first shell   none: the curve has no peak")
+    if verdict is not None:
+        lines.append(f"  confidence    {verdict.level}")
+        lines += [f"                {reason}" for reason in verdict.reasons]
     if result.peaks:
         lines.append("  peaks         r (Angstrom)   +-      height")
         lines += [

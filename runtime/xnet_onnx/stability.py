@@ -1,0 +1,105 @@
+"""How much a prediction moves when the spectrum is moved a little.
+
+The paper (section 3.1 and its conclusions) finds that bad predictions are the
+ones that small energy shifts and broadening change; so every spectrum is run
+again in a few perturbed copies, in the same batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from .interpret import peak_positions
+from .resampling import FWHM_TO_SIGMA, EnergyAxis
+from .spectrum import FloatArray
+
+__all__ = ["BROADENINGS", "SHIFTS", "Stability", "measure_stability", "perturb"]
+
+#: Shifts of the spectrum and widths (FWHM) of its broadening, in eV.
+SHIFTS = (-1.0, -0.5, 0.5, 1.0)
+BROADENINGS = (1.0, 2.0)
+#: Said to have moved when the first shell is gone.
+LOST = 1.0
+
+
+@dataclass(frozen=True)
+class Stability:
+    """Largest changes over the perturbed copies.
+
+    Parameters
+    ----------
+    first_shell : float
+        Of the first-shell distance, in Angstrom; 1 where it is lost.
+    curve : float
+        Of G2: mean absolute change as a share of the mean of G2.
+    """
+
+    first_shell: float
+    curve: float
+
+
+@lru_cache(maxsize=16)
+def _broadening_matrix(count: int, step: float, fwhm: float) -> FloatArray:
+    """Gaussian convolution on a grid of `count` points whose ends are held."""
+    sigma = fwhm * FWHM_TO_SIGMA / step
+    half = int(np.ceil(4 * sigma))
+    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
+    kernel /= kernel.sum()
+    matrix = np.zeros((count, count))
+    rows = np.arange(count)
+    for offset, weight in zip(range(-half, half + 1), kernel, strict=True):
+        np.add.at(matrix, (rows, np.clip(rows + offset, 0, count - 1)), weight)
+    return matrix
+
+
+def perturb(spectra: npt.NDArray[np.float32], axis: EnergyAxis) -> npt.NDArray[np.float32]:
+    """Shifted and broadened copies of model inputs.
+
+    Parameters
+    ----------
+    spectra : ndarray of float32, shape (n, axis.count)
+    axis : EnergyAxis
+
+    Returns
+    -------
+    ndarray of float32, shape (n, k, axis.count)
+        One copy for each of `SHIFTS`, then of `BROADENINGS`; the ends are held.
+    """
+    columns = np.arange(axis.count)
+    copies = [spectra[:, np.clip(columns - round(shift / axis.step), 0, axis.count - 1)] for shift in SHIFTS]
+    copies += [
+        spectra @ _broadening_matrix(axis.count, axis.step, fwhm).T.astype(np.float32) for fwhm in BROADENINGS
+    ]
+    return np.stack(copies, axis=1).astype(np.float32)
+
+
+def measure_stability(r: FloatArray, mean: FloatArray, perturbed: FloatArray) -> Stability:
+    """Compare the curves of the perturbed copies with the spectrum's own.
+
+    Parameters
+    ----------
+    r : ndarray of float64, shape (n,)
+        Grid in Angstrom.
+    mean : ndarray of float64, shape (n,)
+        Mean G2 of the spectrum.
+    perturbed : ndarray of float64, shape (k, n)
+        Mean G2 of each copy.
+
+    Returns
+    -------
+    Stability
+    """
+    own = peak_positions(r, mean)
+    moved = 0.0
+    for curve in perturbed:
+        found = peak_positions(r, curve)
+        if own and found:
+            moved = max(moved, abs(found[0][0] - own[0][0]))
+        elif own or found:
+            moved = LOST
+    change = np.abs(perturbed - mean).mean(axis=1) / max(1e-6, float(np.abs(mean).mean()))
+    return Stability(min(moved, LOST), float(change.max()))
