@@ -29,8 +29,8 @@ __all__ = [
     "has_normalization",
     "label_of",
     "normalized_from_group",
+    "other_element",
     "prediction_to_group",
-    "recorded_element",
     "shifted_energy",
 ]
 
@@ -187,39 +187,40 @@ def _line(group: Any, name: str, like: FloatArray) -> FloatArray:
     return np.full_like(like, np.nan)
 
 
-def recorded_element(group: Any) -> tuple[str, str | None] | None:
-    """Element and edge that a group's metadata state, Larch's own guess left out.
+def other_element(group: Any, bundle: Bundle) -> str | None:
+    """The element that a group's metadata state, where it is not the bundle's.
 
-    ``pre_edge`` writes the edge nearest to e0 as atsym and edge; at 7126 eV, where
-    iron(III) has its edge, that is Nd L1. Such a guess says no more than e0 does.
+    ``pre_edge`` fills a missing atsym from the edge nearest to e0; about 7126 eV,
+    where iron(III) has its edge, that is Nd L1, and the guess stays when e0 moves.
+    So an element with an edge in the bundle's range of e0 says no more than e0.
 
     Parameters
     ----------
     group : larch.Group
+    bundle : Bundle
 
     Returns
     -------
-    (str, str or None) or None
-        None where nothing is known but e0.
+    str or None
+        None where nothing speaks against the bundle's element.
     """
-    params = getattr(group, "athena_params", None)
-    element = getattr(group, "atsym", None) or getattr(getattr(params, "bkg", None), "z", None)
-    edge = getattr(group, "edge", None) or getattr(getattr(params, "fft", None), "edge", None)
-    if not isinstance(element, str) or not element.strip().isalpha():
+    bkg = getattr(getattr(group, "athena_params", None), "bkg", None)
+    stated = (getattr(group, "element", None), getattr(group, "atsym", None), getattr(bkg, "z", None))
+    names = [name.strip().capitalize() for name in stated if isinstance(name, str) and name.strip()]
+    if not names or names[0] == bundle.element:
         return None
-    stated = edge.strip().upper() if isinstance(edge, str) and edge.strip() else None
-    e0 = getattr(group, "e0", None)
-    if e0 is None:
-        e0 = getattr(getattr(params, "bkg", None), "e0", None)
-    if isinstance(e0, (int, float, np.number)) and np.isfinite(e0) and e0 > 10:
-        guess = larch_module("xraydb").guess_edge(float(e0))
-        if guess is not None and guess[0] == element.strip() and stated in (None, guess[1]):
-            return None
-    return element.strip().capitalize(), stated
+    xraydb = larch_module("xraydb")
+    try:
+        edges = xraydb.xray_edges(names[0])
+    except ValueError:  # no element
+        return None
+    low, high = bundle.e0_range
+    guessable = any(low <= edge.energy <= high for edge in edges.values())
+    return None if guessable and getattr(group, "element", None) is None else names[0]
 
 
 def check_element(group: Any, bundle: Bundle) -> None:
-    """Check the element and edge that a group's metadata state.
+    """Check the element that a group's metadata state.
 
     Parameters
     ----------
@@ -229,16 +230,13 @@ def check_element(group: Any, bundle: Bundle) -> None:
     Raises
     ------
     ElementError
-        If they are another's than the bundle's.
+        If it is another than the bundle's.
     """
-    recorded = recorded_element(group)
-    if recorded is None:
-        return
-    element, edge = recorded
-    if element != bundle.element or edge not in (None, bundle.edge):
+    other = other_element(group, bundle)
+    if other is not None:
         raise ElementError(
-            f"the group says {element} {edge or '?'} edge; the model {bundle.title} knows {bundle.element} "
-            f"{bundle.edge} only: correct group.atsym and group.edge if they are wrong"
+            f"the group says its element is {other}; the model {bundle.title} knows {bundle.element} "
+            f"{bundle.edge} only: correct group.atsym if it is wrong"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import tempfile
 from dataclasses import dataclass
@@ -12,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from xnet_onnx.bundle import Bundle
-from xnet_onnx.errors import ElementError, OutputError, ReadError, SpectrumError, XnetError
+from xnet_onnx.errors import OutputError, ReadError, SpectrumError, XnetError
 from xnet_onnx.files import replace_when_done
 from xnet_onnx.normalization import as_normalized
 from xnet_onnx.prediction import Prediction
 
 from .functions import loaded_bundle, predict_group, record_call
-from .groups import check_element, label_of, recorded_element, shifted_energy
+from .groups import label_of, other_element, shifted_energy
 from .host import larch_module, say
 
 __all__ = ["predict_session", "xnet_predict_project"]
@@ -116,7 +117,7 @@ def _athena_groups(path: Path) -> list[tuple[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         for index, record in enumerate(records[:-1]):
             single = Path(folder) / f"{index}.prj"
-            single.write_text(f"{head}\n{record}\n[record]\n", encoding="utf-8")
+            single.write_bytes(gzip.compress(f"{head}\n{record}\n[record]\n".encode()))
             one = larch_module("larch.io").AthenaProject()
             one.read(str(single), do_preedge=False)
             found += one.groups.items()
@@ -152,11 +153,9 @@ def _flag(group: Any, name: str) -> bool:
 
 def _other_edge(group: Any, bundle: Bundle) -> str:
     """Why a group is not of the bundle's edge; empty where it may be."""
-    try:
-        check_element(group, bundle)
-    except ElementError:
-        element, edge = recorded_element(group) or ("?", None)
-        return f"{element} {edge or 'edge'}"
+    other = other_element(group, bundle)
+    if other is not None:
+        return other
     if _flag(group, "is_bkg") or _flag(group, "is_diff") or _flag(group, "is_pixel"):
         return "no mu(E)"
     energy = np.asarray(group.energy, dtype=np.float64)
