@@ -327,7 +327,7 @@ def prediction_to_group(prediction: Prediction, bundle: Bundle, made_from: str) 
             setattr(out, field.name, group_class(name=field.name, **_storable(value)))
         else:
             setattr(out, field.name, _storable(value))
-    if not hasattr(out, "lower") or not hasattr(out, "upper"):
+    if getattr(out, "lower", None) is None or getattr(out, "upper", None) is None:
         out.lower, out.upper = out.mean - 2 * out.sigma, out.mean + 2 * out.sigma
     out.bundle = bundle.name
     out.version = bundle.version

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from xnet_onnx.errors import MissingExtraError
 
-__all__ = ["larch_module", "say"]
+__all__ = ["file_encoding", "larch_module", "say"]
 
 
 def larch_module(name: str = "larch") -> Any:
@@ -46,3 +50,30 @@ def say(text: str, session: Any = None) -> None:
     """
     if session is not None:
         session.writer.write(f"{text}\n")
+
+
+@contextmanager
+def file_encoding(encoding: str = "utf-8") -> Iterator[None]:
+    """Let Larch read and write its files in one encoding.
+
+    It takes the encoding of standard output for them, which may be a code page,
+    or none at all in a GUI.
+
+    Parameters
+    ----------
+    encoding : str
+
+    Yields
+    ------
+    None
+        What is printed meanwhile follows at the end.
+    """
+    data = io.BytesIO()
+    try:
+        with redirect_stdout(io.TextIOWrapper(data, encoding, errors="replace", write_through=True)) as out:
+            yield
+    finally:
+        text = data.getvalue().decode(encoding, errors="replace")
+        out.detach()
+        if text and sys.stdout is not None:
+            sys.stdout.write(text)

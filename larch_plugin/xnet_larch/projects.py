@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from xnet_onnx.prediction import Prediction
 
 from .functions import loaded_bundle, predict_group, record_call
 from .groups import label_of, other_element, shifted_energy
-from .host import larch_module, say
+from .host import file_encoding, larch_module, say
 
 __all__ = ["predict_session", "xnet_predict_project"]
 
@@ -93,7 +94,8 @@ def _is_data(value: Any) -> bool:
 
 def _read_larix(path: Path) -> Project:
     try:
-        stored = larch_module("larch.io").read_session(str(path))
+        with file_encoding():
+            stored = larch_module("larch.io").read_session(str(path))
     except Exception as error:  # gzip, JSON and Larch's own errors share no base
         raise _read_failed(path, "a Larix session", error) from error
     symbols = dict(stored.symbols)
@@ -117,7 +119,7 @@ def _athena_groups(path: Path) -> list[tuple[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         for index, record in enumerate(records[:-1]):
             single = Path(folder) / f"{index}.prj"
-            single.write_bytes(gzip.compress(f"{head}\n{record}\n[record]\n".encode()))
+            single.write_bytes(gzip.compress(f"{head}\n{record}\n[record]\n".encode(sys.stdout.encoding)))
             one = larch_module("larch.io").AthenaProject()
             one.read(str(single), do_preedge=False)
             found += one.groups.items()
@@ -126,7 +128,12 @@ def _athena_groups(path: Path) -> list[tuple[str, Any]]:
 
 def _read_prj(path: Path) -> Project:
     try:
-        found = _athena_groups(path)
+        try:
+            with file_encoding():
+                found = _athena_groups(path)
+        except OSError:  # what Larch makes of text in another encoding
+            with file_encoding("latin-1"):
+                found = _athena_groups(path)
     except Exception as error:  # Larch's parser raises whatever the text makes it raise
         raise _read_failed(path, "an Athena project", error) from error
     groups: dict[str, Any] = {}
@@ -165,7 +172,7 @@ def _other_edge(group: Any, bundle: Bundle) -> str:
     return ""
 
 
-def _predict_one(name: str, group: Any, bundle: Bundle) -> Outcome:
+def _predict_one(name: str, group: Any, bundle: Bundle, model: str | None) -> Outcome:
     label = label_of(group)
     reason = _other_edge(group, bundle)
     energy, shift, changed = shifted_energy(group)
@@ -186,7 +193,7 @@ def _predict_one(name: str, group: Any, bundle: Bundle) -> Outcome:
             given = as_normalized(energy, np.asarray(group.mu, dtype=np.float64))
             group.norm, group.flat, group.e0, group.edge_step = given.norm, given.flat.copy(), given.e0, 1.0
         result: Prediction | XnetError = predict_group(group, bundle)
-        record_call(group, "xnet_predict", {"model": None})
+        record_call(group, "xnet_predict", {"model": model})
     except XnetError as error:
         result = error
     except Exception as error:  # Larch's pre_edge on odd data: one group must not stop the others
@@ -196,7 +203,7 @@ def _predict_one(name: str, group: Any, bundle: Bundle) -> Outcome:
     return Outcome(name, label, group, shift, result)
 
 
-def _run(path: str | Path, bundle: Bundle) -> tuple[Project, list[Outcome]]:
+def _run(path: str | Path, bundle: Bundle, model: str | None) -> tuple[Project, list[Outcome]]:
     file = Path(path)
     suffix = file.suffix.lower()
     if suffix not in (".prj", ".larix"):
@@ -209,7 +216,7 @@ def _run(path: str | Path, bundle: Bundle) -> tuple[Project, list[Outcome]]:
             f"{file} is not a file; expected an Athena project or a Larix session: check the name"
         )
     project = _read_prj(file) if suffix == ".prj" else _read_larix(file)
-    outcomes = [_predict_one(name, group, bundle) for name, group in project.groups.items()]
+    outcomes = [_predict_one(name, group, bundle, model) for name, group in project.groups.items()]
     if all(outcome.result is None for outcome in outcomes):
         seen = (
             ", ".join(f"{outcome.label} ({outcome.reason})" for outcome in outcomes[:4]) or "no data at all"
@@ -244,7 +251,7 @@ def predict_session(
     MissingExtraError
         If Larch is not installed.
     """
-    _, outcomes = _run(path, loaded_bundle(None) if bundle is None else bundle)
+    _, outcomes = _run(path, loaded_bundle(None) if bundle is None else bundle, None)
     return [(outcome.label, outcome.result) for outcome in outcomes if outcome.result is not None]
 
 
@@ -304,7 +311,8 @@ def xnet_predict_project(
     ``xnet-onnx predict`` does; a Larix group is used as it is normalised.
     """
     target = None if out is None else _session_path(Path(out), Path(file))
-    project, outcomes = _run(file, loaded_bundle(None if model is None else str(model)))
+    folder = None if model is None else str(model)
+    project, outcomes = _run(file, loaded_bundle(folder), folder)
     if target is not None:
         _write_larix(target, project)
     rows = [_row(outcome) for outcome in outcomes]
@@ -327,9 +335,16 @@ def _write_larix(path: Path, project: Project) -> None:
     for name, value in project.symbols.items():
         setattr(symtable, name, value)
     with replace_when_done(path) as temporary:
-        larch_module("larch.io").save_session(
-            str(temporary),
-            symbols=list(project.symbols),
-            histbuff=project.history,
-            _larch=SimpleNamespace(symtable=symtable),
-        )
+        try:
+            with file_encoding():
+                larch_module("larch.io").save_session(
+                    str(temporary),
+                    symbols=list(project.symbols),
+                    histbuff=project.history,
+                    _larch=SimpleNamespace(symtable=symtable),
+                )
+        except (TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise OutputError(
+                f"{path} cannot be written by Larch ({type(error).__name__}: {error}); expected only what a "
+                "session file can hold"
+            ) from error

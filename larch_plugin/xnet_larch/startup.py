@@ -95,12 +95,17 @@ def _read(path: Path) -> bytes:
     return data
 
 
+def _split_bom(data: bytes) -> tuple[bytes, bytes]:
+    return (BOM, data[len(BOM) :]) if data.startswith(BOM) else (b"", data)
+
+
 def _without(data: bytes) -> bytes:
-    return b"".join(line for line in data.splitlines(keepends=True) if MARK not in line)
+    bom, rest = _split_bom(data)
+    return bom + b"".join(line for line in rest.splitlines(keepends=True) if MARK not in line)
 
 
 def _with(data: bytes) -> bytes:
-    bom, rest = (BOM, data[len(BOM) :]) if data.startswith(BOM) else (b"", data)
+    bom, rest = _split_bom(data)
     newline = b"\r\n" if rest.split(b"\n", 1)[0].endswith(b"\r") else b"\n"
     return bom + LINE + newline + _without(rest)
 
