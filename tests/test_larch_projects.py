@@ -100,6 +100,26 @@ def test_groups_with_one_label_are_all_kept(scorodite, write_prj):
     assert rows[1]["group"].edge_step == pytest.approx(2 * rows[0]["group"].edge_step)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("output", ["cp1252", "ascii", None])
+def test_labels_do_not_depend_on_the_terminal(
+    larch, scorodite, write_prj, tmp_path, monkeypatch, encoding, output
+):
+    path = write_prj(("here", scorodite, 0.0), ("here", copy.deepcopy(scorodite), 0.0))
+    text = gzip.decompress(path.read_bytes()).decode().replace("here", "gr\u00fcn, \u00e0 Gen\u00e8ve")
+    path.write_bytes(gzip.compress(text.encode(encoding)))
+    terminal = io.StringIO() if output is None else io.TextIOWrapper(io.BytesIO(), output)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", terminal)
+        rows = xnet_predict_project(path, out=tmp_path / "out.larix")
+        again = xnet_predict_project(tmp_path / "out.larix")
+    assert [row["label"] for row in rows] == [
+        "gr\u00fcn, \u00e0 Gen\u00e8ve",
+        "gr\u00fcn, \u00e0 Gen\u00e8ve (2)",
+    ]
+    assert [row["label"] for row in again] == [row["label"] for row in rows]
+
+
 def odd_project(scorodite, write_prj):
     good, noisy, other, copper = twins(scorodite, 4)
     noisy.mu = np.random.default_rng(0).normal(size=noisy.mu.size)
