@@ -17,6 +17,9 @@ from ._version import __version__
 from .errors import XnetError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .bundle import Bundle
     from .prediction import Prediction
     from .spectrum import Spectrum
 
@@ -36,6 +39,7 @@ ELSEWHERE = {
         "xnet_exporter.commands:evaluate",
         "Measure a bundle on its held-out spectra ([export]).",
     ),
+    "larch": ("xnet_larch.commands:larch", "The commands in every Larch session ([larch])."),
 }
 
 
@@ -121,7 +125,7 @@ def predict(
         _check_plot(len(files))
     writer = _Writer(style)
     drawn: list[Prediction] = []
-    failed = 0
+    total = failed = 0
     for start in range(0, len(files), CHUNK):
         chunk = files[start : start + CHUNK]
         spectra: list[Spectrum | XnetError] = []
@@ -133,7 +137,8 @@ def predict(
         results = predict_many(
             spectra, bundle=bundle, normalized=normalized, level=level, force=force, threads=threads
         )
-        for file, result in zip(chunk, results, strict=True):
+        for file, result in _with_sessions(zip(chunk, results, strict=True), bundle):
+            total += 1
             writer.write(file, result)
             if isinstance(result, Prediction):
                 drawn.append(result) if plot is not None else None
@@ -145,10 +150,28 @@ def predict(
         from .plot import plot_predictions
 
         plot_predictions(drawn, Path(plot))
-    if len(files) > 1:
-        click.echo(f"{len(files) - failed} of {len(files)} files predicted, {failed} failed", err=True)
+    if total > 1:
+        what = "files" if total == len(files) else "spectra"
+        click.echo(f"{total - failed} of {total} {what} predicted, {failed} failed", err=True)
     if failed:
         sys.exit(1)
+
+
+def _with_sessions(
+    results: Iterable[tuple[str, Prediction | XnetError]], bundle: Bundle
+) -> Iterator[tuple[str, Prediction | XnetError]]:
+    """Replace what `read` says of a Larix session by the results of its groups (extra [larch])."""
+    for file, result in results:
+        if not file.lower().endswith(".larix"):
+            yield file, result
+            continue
+        from xnet_larch import predict_session
+
+        try:
+            for label, found in predict_session(file, bundle):
+                yield f"{file}: {label}", found
+        except XnetError as error:
+            yield file, error
 
 
 def _check_plot(count: int) -> None:

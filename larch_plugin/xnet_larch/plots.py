@@ -1,0 +1,145 @@
+"""Drawing ``group.xnet``: with matplotlib, or in the windows of Larch's plotter."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from xnet_onnx.errors import MissingExtraError, OutputError
+from xnet_onnx.files import replace_when_done
+from xnet_onnx.plot import CURVE, SPECTRUM
+
+from .host import larch_module
+
+__all__ = ["draw_figure", "draw_in_larch", "has_larch_plotter"]
+
+
+def _shell_title(result: Any) -> str:
+    shell = result.first_shell
+    if shell is None:
+        return "no peak"
+    return rf"first shell {shell.r:.2f} $\pm$ {shell.r_sigma:.2f} $\mathrm{{\AA}}$"
+
+
+def draw_figure(result: Any, mark: str, path: Path | None) -> Any:
+    """Draw with matplotlib.
+
+    Parameters
+    ----------
+    result : larch.Group
+        ``group.xnet``.
+    mark : str
+        Put before the title.
+    path : Path or None
+        Where to save the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        On the screen already where matplotlib has a window to draw in.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    OutputError
+        If the file cannot be written.
+    """
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise MissingExtraError(
+            'figures need matplotlib; install it with: pip install "xnet-onnx[larch]"'
+        ) from error
+    figure = plt.figure(figsize=(8.0, 3.0), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(result.energy, result.spectrum, color=SPECTRUM, lw=1.5)
+    left.axvline(result.preprocessing["e0"], color="0.6", lw=0.8, ls=":")
+    left.set_xlabel("energy (eV)")
+    left.set_ylabel(r"normalised $\mu(E)$")
+    left.set_title(f"{mark}{result.label}", fontsize=9, loc="left")
+    right.fill_between(result.r, result.lower, result.upper, color=CURVE, alpha=0.25, lw=0, label="band")
+    right.plot(result.r, result.mean, color=CURVE, lw=1.5, label="mean")
+    for peak in result.peaks:
+        right.annotate(
+            f"{peak['r']:.2f}",
+            (peak["r"], peak["height"]),
+            xytext=(0, 5),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+        )
+    right.margins(x=0.0, y=0.12)
+    right.set_xlabel(r"distance $r$ ($\mathrm{\AA}$)")
+    right.set_ylabel(r"$G^2$ (wACSF)")
+    right.set_title(_shell_title(result), fontsize=9, loc="left")
+    right.legend(fontsize=7, frameon=False, loc="upper right")
+    try:
+        if path is not None:
+            with replace_when_done(path) as temporary:
+                figure.savefig(temporary, dpi=150)
+    except ValueError as error:
+        raise OutputError(
+            f"{path} names no figure format ({error}); expected a name ending in .png, .svg or .pdf"
+        ) from error
+    finally:
+        if path is not None or figure.canvas.required_interactive_framework is None:
+            # Off pyplot's list: a notebook shows the returned figure, and would show it twice.
+            plt.close(figure)
+    if path is None and figure.canvas.required_interactive_framework is not None:
+        figure.show()
+    return figure
+
+
+def has_larch_plotter(session: Any) -> bool:
+    """Whether Larch can open plot windows: a session, wx and a display.
+
+    Parameters
+    ----------
+    session : larch.Interpreter or None
+
+    Returns
+    -------
+    bool
+    """
+    if session is None or not larch_module("larch.wxlib").HAS_WXPYTHON:
+        return False
+    if sys.platform.startswith("linux"):
+        return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return True
+
+
+def draw_in_larch(result: Any, mark: str, win: int, session: Any) -> None:
+    """Draw in the windows of Larch's own plotter.
+
+    Parameters
+    ----------
+    result : larch.Group
+        ``group.xnet``.
+    mark : str
+        Put before the title.
+    win : int
+        Window of the prediction; the spectrum goes to the next one.
+    session : larch.Interpreter
+    """
+    plotter = session.symtable._plotter
+    title = f"{mark}{result.label}: {_shell_title(result)}"
+    labels = {"xlabel": r"$r$ ($\rm\AA$)", "ylabel": r"$G^2$ (wACSF)", "title": title}
+    plotter.plot(result.r, result.mean, win=win, new=True, label="mean", color=CURVE, **labels)
+    for name in ("lower", "upper"):
+        plotter.plot(result.r, getattr(result, name), win=win, label=name, color=CURVE, style="dashed")
+    for peak in result.peaks:
+        plotter.plot_text(f"{peak['r']:.2f}", peak["r"], peak["height"], win=win, ha="center", va="bottom")
+    plotter.plot(
+        result.energy,
+        result.spectrum,
+        win=win + 1,
+        new=True,
+        label="spectrum as used",
+        color=SPECTRUM,
+        xlabel="energy (eV)",
+        ylabel=r"normalised $\mu(E)$",
+        title=f"{mark}{result.label}",
+    )

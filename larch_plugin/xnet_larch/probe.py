@@ -1,0 +1,54 @@
+"""``python -m xnet_larch.probe``: start a Larch session and call the command.
+
+Run by ``xnet-onnx larch status`` in a process of its own, so that only the
+startup file can have made the commands. Prints one JSON object as its last line.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from xnet_onnx.bundle import load_bundle, read_verified
+
+from .host import larch_module
+
+__all__ = ["main", "probe"]
+
+
+def probe() -> dict[str, Any]:
+    """Call ``xnet_predict`` in a new session on the bundle's golden input.
+
+    Returns
+    -------
+    dict
+        commands (bool), works (bool) and answer (str).
+    """
+    larch = larch_module()
+    session = larch.Interpreter()
+    session.run_init_scripts()
+    session.error = []
+    if not session.symtable.has_symbol("xnet_predict"):
+        return {"commands": False, "works": False, "answer": "the session has no command xnet_predict"}
+    bundle = load_bundle()
+    golden = json.loads(read_verified(bundle.path, "golden.json", bundle.card))
+    group = larch.Group(name="probe", energy=np.array(golden["energy"]), mu=np.array(golden["norm"]))
+    session.symtable.set_symbol("xnet_probe", group)
+    session.eval("xnet_predict(xnet_probe)")
+    if session.error:
+        _, text = session.error[0].get_error()
+        return {"commands": True, "works": False, "answer": text.strip().splitlines()[-1]}
+    shell = group.xnet.first_shell
+    found = "no peak" if shell is None else f"first shell {shell.r:.2f} Angstrom"
+    return {"commands": True, "works": True, "answer": f"{group.xnet.model}: {found} for the test spectrum"}
+
+
+def main() -> None:
+    """Print what `probe` found."""
+    print(f"\n{json.dumps(probe())}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
