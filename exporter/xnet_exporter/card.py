@@ -97,6 +97,33 @@ def _shell(found: dict[str, Any] | None) -> str:
     return f"{found['r']:.2f} ({found['lower']:.2f} to {found['upper']:.2f}), {found['level']}"
 
 
+def _blind_spots(card: dict[str, Any]) -> list[str]:
+    """What the verdict notices and what it cannot."""
+    cases = (card.get("metrics") or {}).get("blind_spots")
+    if not cases:
+        return []
+    lines = [
+        "## Blind spots",
+        "",
+        "Held-out spectra, broadened by 2 eV; those spoilt or mixed here are to be noticed, those of a kind "
+        "of compound to be right or doubted. Shares of each confidence, and the error of the first shell "
+        "(given by force).",
+        "",
+        "| case | spectra | high (%) | medium (%) | low (%) | outside (%) | median (A) | 90 % below (A) |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for case in cases:
+        shares = " | ".join(f"{100 * case['levels'][level]:.0f}" for level in case["levels"])
+        errors = " | ".join("-" if case[key] is None else f"{case[key]:.3f}" for key in ("median", "p90"))
+        lines.append(f"| {case['case']} | {case['spectra']} | {shares} | {errors} |")
+    lines += [
+        "",
+        "Not measured, for want of data: glasses and melts, and measured spectra of complexes.",
+        "",
+    ]
+    return lines
+
+
 def _calibration(card: dict[str, Any]) -> list[str]:
     """How the intervals and the verdict come about."""
     calibration = card.get("calibration")
@@ -238,6 +265,7 @@ def model_card(card: dict[str, Any]) -> str:
         lines += ["## Quality", "", "Not measured yet: run `xnet-onnx evaluate` on this bundle.", ""]
     lines += [
         *_calibration(card),
+        *_blind_spots(card),
         "## What it cannot do",
         "",
         "- sigma is the spread of the members, not the error: see the coverage above. Errors that all "

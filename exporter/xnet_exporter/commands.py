@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -193,23 +194,27 @@ def evaluate(bundle: Path, data: Path, compare: tuple[Path, ...], measured: Path
     _require_extra("evaluate")
     from xnet_onnx.bundle import load_bundle
 
+    from .blind_spots import measure_blind_spots
     from .bundles import update_card
     from .datasets import read_training_set
     from .evaluation import evaluate as measure
-    from .evaluation import measured_first_shells
+    from .evaluation import held_out_rows, measured_first_shells
 
     bundles = [load_bundle(path) for path in (bundle, *compare)]
     rows = read_training_set(data)
     results = [measure(item, rows) for item in bundles]
     command = f"xnet-onnx evaluate {bundle} --data {data}"
     command += "".join(f" --compare {path}" for path in compare)
-    metrics = {
+    metrics: dict[str, Any] = {
         "held_out": results[0],
         "compared": [
             {"title": item.title, "held_out": result}
             for item, result in zip(bundles[1:], results[1:], strict=True)
         ],
     }
+    if bundles[0].calibration is not None:
+        held, _ = held_out_rows(bundles[0], rows)
+        metrics["blind_spots"] = measure_blind_spots(bundles[0], held.rows)
     if measured is not None:
         command += f" --measured {measured}"
         metrics["measured"] = measured_first_shells(bundles, measured)

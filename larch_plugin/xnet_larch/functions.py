@@ -17,7 +17,7 @@ import numpy as np
 
 from xnet_onnx.bundle import Bundle, load_bundle
 from xnet_onnx.errors import SpectrumError
-from xnet_onnx.prediction import Prediction, predict_normalized
+from xnet_onnx.prediction import DEFAULT_LEVEL, Prediction, predict_normalized
 
 from .groups import (
     check_element,
@@ -41,7 +41,14 @@ def loaded_bundle(model: str | None) -> Bundle:
     return load_bundle(model)
 
 
-def predict_group(group: Any, bundle: Bundle, session: Any = None) -> Prediction:
+def predict_group(
+    group: Any,
+    bundle: Bundle,
+    session: Any = None,
+    *,
+    level: float = DEFAULT_LEVEL,
+    force: bool = False,
+) -> Prediction:
     """Predict from a group with energy and mu and put the result on it.
 
     Parameters
@@ -50,6 +57,10 @@ def predict_group(group: Any, bundle: Bundle, session: Any = None) -> Prediction
         Gets ``group.xnet``.
     bundle : Bundle
     session : larch.Interpreter, optional
+    level : float
+        Coverage of the intervals.
+    force : bool
+        Give distances outside the domain of the model too.
 
     Returns
     -------
@@ -64,7 +75,14 @@ def predict_group(group: Any, bundle: Bundle, session: Any = None) -> Prediction
     _, shift, pending = shifted_energy(group)
     spectrum = normalized_from_group(group, session)
     label = label_of(group)
-    found = predict_normalized(spectrum, bundle=bundle, label=label, mu_source="mu of the Larch group")
+    found = predict_normalized(
+        spectrum,
+        bundle=bundle,
+        label=label,
+        mu_source="mu of the Larch group",
+        level=level,
+        force=force,
+    )
     warnings = found.warnings
     if pending:
         warnings += (
@@ -102,7 +120,13 @@ def record_call(group: Any, name: str, arguments: dict[str, Any]) -> None:
 
 
 def xnet_predict(
-    energy: Any, mu: Any = None, group: Any = None, model: str | None = None, _larch: Any = None
+    energy: Any,
+    mu: Any = None,
+    group: Any = None,
+    model: str | None = None,
+    level: float = DEFAULT_LEVEL,
+    force: bool = False,
+    _larch: Any = None,
 ) -> Any:
     """Predict the distances around the absorber from its XANES spectrum.
 
@@ -118,12 +142,16 @@ def xnet_predict(
         arrays become its energy and mu.
     model : str, optional
         Folder of another bundle than the shipped one.
+    level : float
+        Coverage of the intervals.
+    force : bool
+        Give distances outside the domain of the model too.
 
     Returns
     -------
     larch.Group
         The same as ``group.xnet``: r (Angstrom), mean, sigma, lower, upper,
-        members, peaks, first_shell, warnings, preprocessing, bundle, version,
+        members, peaks, first_shell, confidence, warnings, preprocessing, bundle, version,
         fingerprint, ...
 
     Raises
@@ -161,8 +189,9 @@ def xnet_predict(
         for name in ("norm", "flat"):  # of whatever spectrum was there before
             if hasattr(target, name):
                 delattr(target, name)
-    prediction = predict_group(target, loaded_bundle(None if model is None else str(model)), _larch)
-    record_call(target, "xnet_predict", {"model": None if model is None else str(model)})
+    folder = None if model is None else str(model)
+    prediction = predict_group(target, loaded_bundle(folder), _larch, level=level, force=force)
+    record_call(target, "xnet_predict", {"model": folder, "level": level, "force": force})
     for warning in prediction.warnings:
         say(f"xnet_predict: {prediction.label}: {warning}", _larch)
     return target.xnet

@@ -9,7 +9,7 @@ from typing import Any
 
 from xnet_onnx.errors import MissingExtraError, OutputError
 from xnet_onnx.files import replace_when_done
-from xnet_onnx.plot import CURVE, SPECTRUM
+from xnet_onnx.plot import CURVE, SPECTRUM, refuse
 
 from .host import larch_module
 
@@ -19,8 +19,17 @@ __all__ = ["draw_figure", "draw_in_larch", "has_larch_plotter"]
 def _shell_title(result: Any) -> str:
     shell = result.first_shell
     if shell is None:
-        return "no peak"
-    return rf"first shell {shell.r:.2f} $\pm$ {shell.r_sigma:.2f} $\mathrm{{\AA}}$"
+        return "outside the domain" if _refused(result) else "no peak"
+    if shell.lower is None:
+        return rf"first shell {shell.r:.2f} $\pm$ {shell.r_sigma:.2f} $\mathrm{{\AA}}$"
+    return rf"first shell {shell.r:.2f} ({shell.lower:.2f} to {shell.upper:.2f}) $\mathrm{{\AA}}$"
+
+
+def _refused(result: Any) -> bool:
+    """Whether the spectrum is outside the domain and no distance was forced."""
+    return (
+        result.confidence is not None and result.confidence.level == "outside" and result.first_shell is None
+    )
 
 
 def draw_figure(result: Any, mark: str, path: Path | None) -> Any:
@@ -60,22 +69,14 @@ def draw_figure(result: Any, mark: str, path: Path | None) -> Any:
     left.set_xlabel("energy (eV)")
     left.set_ylabel(r"normalised $\mu(E)$")
     left.set_title(f"{mark}{result.label}", fontsize=9, loc="left")
-    right.fill_between(result.r, result.lower, result.upper, color=CURVE, alpha=0.25, lw=0, label="band")
-    right.plot(result.r, result.mean, color=CURVE, lw=1.5, label="mean")
-    for peak in result.peaks:
-        right.annotate(
-            f"{peak['r']:.2f}",
-            (peak["r"], peak["height"]),
-            xytext=(0, 5),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8,
-        )
-    right.margins(x=0.0, y=0.12)
-    right.set_xlabel(r"distance $r$ ($\mathrm{\AA}$)")
-    right.set_ylabel(r"$G^2$ (wACSF)")
+    verdict = result.confidence
+    if verdict is not None:
+        right.set_title(f"confidence: {verdict.level}", fontsize=9, loc="right")
     right.set_title(_shell_title(result), fontsize=9, loc="left")
-    right.legend(fontsize=7, frameon=False, loc="upper right")
+    if _refused(result):
+        refuse(right, verdict.reasons)
+    else:
+        _draw_curve(right, result)
     try:
         if path is not None:
             with replace_when_done(path) as temporary:
@@ -91,6 +92,27 @@ def draw_figure(result: Any, mark: str, path: Path | None) -> Any:
     if path is None and figure.canvas.required_interactive_framework is not None:
         figure.show()
     return figure
+
+
+def _draw_curve(axes: Any, result: Any) -> None:
+    """The predicted curve with its band and peaks."""
+    verdict = result.confidence
+    band = r"$\pm 2\sigma$" if verdict is None else f"{100 * verdict.interval_level:g} % interval"
+    axes.fill_between(result.r, result.lower, result.upper, color=CURVE, alpha=0.25, lw=0, label=band)
+    axes.plot(result.r, result.mean, color=CURVE, lw=1.5, label="mean")
+    for peak in result.peaks:
+        axes.annotate(
+            f"{peak['r']:.2f}",
+            (peak["r"], peak["height"]),
+            xytext=(0, 5),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+        )
+    axes.margins(x=0.0, y=0.12)
+    axes.set_xlabel(r"distance $r$ ($\mathrm{\AA}$)")
+    axes.set_ylabel(r"$G^2$ (wACSF)")
+    axes.legend(fontsize=7, frameon=False, loc="upper right")
 
 
 def has_larch_plotter(session: Any) -> bool:
@@ -127,9 +149,10 @@ def draw_in_larch(result: Any, mark: str, win: int, session: Any) -> None:
     plotter = session.symtable._plotter
     title = f"{mark}{result.label}: {_shell_title(result)}"
     labels = {"xlabel": r"$r$ ($\rm\AA$)", "ylabel": r"$G^2$ (wACSF)", "title": title}
-    plotter.plot(result.r, result.mean, win=win, new=True, label="mean", color=CURVE, **labels)
-    for name in ("lower", "upper"):
-        plotter.plot(result.r, getattr(result, name), win=win, label=name, color=CURVE, style="dashed")
+    if not _refused(result):
+        plotter.plot(result.r, result.mean, win=win, new=True, label="mean", color=CURVE, **labels)
+        for name in ("lower", "upper"):
+            plotter.plot(result.r, getattr(result, name), win=win, label=name, color=CURVE, style="dashed")
     for peak in result.peaks:
         plotter.plot_text(f"{peak['r']:.2f}", peak["r"], peak["height"], win=win, ha="center", va="bottom")
     plotter.plot(

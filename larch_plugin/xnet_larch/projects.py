@@ -17,7 +17,7 @@ from xnet_onnx.bundle import Bundle
 from xnet_onnx.errors import OutputError, ReadError, SpectrumError, XnetError
 from xnet_onnx.files import replace_when_done
 from xnet_onnx.normalization import as_normalized
-from xnet_onnx.prediction import Prediction
+from xnet_onnx.prediction import DEFAULT_LEVEL, Prediction
 
 from .functions import loaded_bundle, predict_group, record_call
 from .groups import label_of, other_element, shifted_energy
@@ -172,7 +172,7 @@ def _other_edge(group: Any, bundle: Bundle) -> str:
     return ""
 
 
-def _predict_one(name: str, group: Any, bundle: Bundle, model: str | None) -> Outcome:
+def _predict_one(name: str, group: Any, bundle: Bundle, arguments: dict[str, Any]) -> Outcome:
     label = label_of(group)
     reason = _other_edge(group, bundle)
     energy, shift, changed = shifted_energy(group)
@@ -192,8 +192,10 @@ def _predict_one(name: str, group: Any, bundle: Bundle, model: str | None) -> Ou
         if _flag(group, "is_nor"):
             given = as_normalized(energy, np.asarray(group.mu, dtype=np.float64))
             group.norm, group.flat, group.e0, group.edge_step = given.norm, given.flat.copy(), given.e0, 1.0
-        result: Prediction | XnetError = predict_group(group, bundle)
-        record_call(group, "xnet_predict", {"model": model})
+        result: Prediction | XnetError = predict_group(
+            group, bundle, level=arguments["level"], force=arguments["force"]
+        )
+        record_call(group, "xnet_predict", arguments)
     except XnetError as error:
         result = error
     except Exception as error:  # Larch's pre_edge on odd data: one group must not stop the others
@@ -203,7 +205,7 @@ def _predict_one(name: str, group: Any, bundle: Bundle, model: str | None) -> Ou
     return Outcome(name, label, group, shift, result)
 
 
-def _run(path: str | Path, bundle: Bundle, model: str | None) -> tuple[Project, list[Outcome]]:
+def _run(path: str | Path, bundle: Bundle, arguments: dict[str, Any]) -> tuple[Project, list[Outcome]]:
     file = Path(path)
     suffix = file.suffix.lower()
     if suffix not in (".prj", ".larix"):
@@ -216,7 +218,7 @@ def _run(path: str | Path, bundle: Bundle, model: str | None) -> tuple[Project, 
             f"{file} is not a file; expected an Athena project or a Larix session: check the name"
         )
     project = _read_prj(file) if suffix == ".prj" else _read_larix(file)
-    outcomes = [_predict_one(name, group, bundle, model) for name, group in project.groups.items()]
+    outcomes = [_predict_one(name, group, bundle, arguments) for name, group in project.groups.items()]
     if all(outcome.result is None for outcome in outcomes):
         seen = (
             ", ".join(f"{outcome.label} ({outcome.reason})" for outcome in outcomes[:4]) or "no data at all"
@@ -228,7 +230,11 @@ def _run(path: str | Path, bundle: Bundle, model: str | None) -> tuple[Project, 
 
 
 def predict_session(
-    path: str | Path, bundle: Bundle | None = None
+    path: str | Path,
+    bundle: Bundle | None = None,
+    *,
+    level: float = DEFAULT_LEVEL,
+    force: bool = False,
 ) -> list[tuple[str, Prediction | XnetError]]:
     """Predict for every group of the bundle's edge in a .larix or .prj file.
 
@@ -237,6 +243,10 @@ def predict_session(
     path : str or Path
     bundle : Bundle, optional
         The shipped one by default.
+    level : float
+        Coverage of the intervals.
+    force : bool
+        Give distances outside the domain of the model too.
 
     Returns
     -------
@@ -251,7 +261,8 @@ def predict_session(
     MissingExtraError
         If Larch is not installed.
     """
-    _, outcomes = _run(path, loaded_bundle(None) if bundle is None else bundle, None)
+    arguments = {"model": None, "level": level, "force": force}
+    _, outcomes = _run(path, loaded_bundle(None) if bundle is None else bundle, arguments)
     return [(outcome.label, outcome.result) for outcome in outcomes if outcome.result is not None]
 
 
@@ -266,6 +277,9 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "message": outcome.reason if result is None else "" if done is not None else str(result),
         "first_shell": None if shell is None else shell.r,
         "first_shell_sigma": None if shell is None else shell.r_sigma,
+        "lower": None if shell is None else shell.lower,
+        "upper": None if shell is None else shell.upper,
+        "confidence": None if done is None or done.confidence is None else done.confidence.level,
         "e0": None if done is None else float(done.preprocessing["e0"]),
         "energy_shift": outcome.shift,
         "warnings": [] if done is None else list(done.warnings),
@@ -274,7 +288,12 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 
 
 def xnet_predict_project(
-    file: str | Path, out: str | Path | None = None, model: str | None = None, _larch: Any = None
+    file: str | Path,
+    out: str | Path | None = None,
+    model: str | None = None,
+    level: float = DEFAULT_LEVEL,
+    force: bool = False,
+    _larch: Any = None,
 ) -> list[dict[str, Any]]:
     """Predict for every group of an Athena project or a Larix session.
 
@@ -286,13 +305,17 @@ def xnet_predict_project(
         A new .larix session in which every group carries its ``.xnet``.
     model : str, optional
         Folder of another bundle than the shipped one.
+    level : float
+        Coverage of the intervals.
+    force : bool
+        Give distances outside the domain of the model too.
 
     Returns
     -------
     list of dict
         One row a group with name, label, status ("ok", "error" or "skipped":
-        another element's edge), message, first_shell and first_shell_sigma
-        (Angstrom), e0 and energy_shift (eV), warnings, and group: the Larch
+        another element's edge), message, first_shell, first_shell_sigma, lower
+        and upper (Angstrom), confidence, e0 and energy_shift (eV), warnings, and group: the Larch
         group with ``.xnet``. ``print(xnet_table(rows))`` shows them.
 
     Raises
@@ -312,7 +335,7 @@ def xnet_predict_project(
     """
     target = None if out is None else _session_path(Path(out), Path(file))
     folder = None if model is None else str(model)
-    project, outcomes = _run(file, loaded_bundle(folder), folder)
+    project, outcomes = _run(file, loaded_bundle(folder), {"model": folder, "level": level, "force": force})
     if target is not None:
         _write_larix(target, project)
     rows = [_row(outcome) for outcome in outcomes]

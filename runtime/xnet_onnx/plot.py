@@ -11,7 +11,7 @@ from .errors import MissingExtraError, OutputError
 from .files import replace_when_done
 from .prediction import Prediction
 
-__all__ = ["MAX_ROWS", "plot_predictions"]
+__all__ = ["CURVE", "MAX_ROWS", "SPECTRUM", "plot_predictions", "refuse"]
 
 MAX_ROWS = 12
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
@@ -77,7 +77,7 @@ def plot_predictions(predictions: Sequence[Prediction], path: Path) -> None:
             band = f"{100 * verdict.interval_level:g} % interval"
             right.set_title(f"confidence: {verdict.level}", fontsize=9, loc="right")
             if verdict.level == "outside" and prediction.first_shell is None:
-                _refuse(right, verdict.reasons)
+                refuse(right, verdict.reasons)
                 continue
         right.fill_between(prediction.r, lower, upper, color=CURVE, alpha=0.25, lw=0, label=band)
         right.plot(
@@ -123,8 +123,14 @@ def plot_predictions(predictions: Sequence[Prediction], path: Path) -> None:
         ) from error
 
 
-def _refuse(axes: Any, reasons: Sequence[str]) -> None:
-    """Say why there is no curve."""
+def refuse(axes: Any, reasons: Sequence[str]) -> None:
+    """Say in an empty panel why there is no curve.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    reasons : sequence of str
+    """
     axes.set_xticks([])
     axes.set_yticks([])
     text = "\n".join(line for reason in reasons for line in textwrap.wrap(reason, 52))
