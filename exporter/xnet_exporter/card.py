@@ -7,6 +7,7 @@ from typing import Any
 __all__ = ["model_card"]
 
 PAPER = "David et al., Digital Discovery 2023, 2 (doi:10.1039/d3dd00101f)"
+LEVELS = ("high", "medium", "low", "outside")
 #: Sections 3.1 and 3.2 of the paper, on its own 3,500 held-out spectra.
 PAPER_REPORTS = {
     "mse median": "0.1",
@@ -105,15 +106,15 @@ def _blind_spots(card: dict[str, Any]) -> list[str]:
     lines = [
         "## Blind spots",
         "",
-        "Held-out spectra, broadened by 2 eV; those spoilt or mixed here are to be noticed, those of a kind "
-        "of compound to be right or doubted. Shares of each confidence, and the error of the first shell "
-        "(given by force).",
+        "Held-out spectra, broadened by 2 eV, with 0.3 % of noise; those spoilt or mixed here are to be "
+        "noticed, those of a kind of compound to be right or doubted. Shares of each confidence, and the "
+        "error of the first shell (given by force).",
         "",
         "| case | spectra | high (%) | medium (%) | low (%) | outside (%) | median (A) | 90 % below (A) |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for case in cases:
-        shares = " | ".join(f"{100 * case['levels'][level]:.0f}" for level in case["levels"])
+        shares = " | ".join(f"{100 * case['levels'][level]:.0f}" for level in LEVELS)
         errors = " | ".join("-" if case[key] is None else f"{case[key]:.3f}" for key in ("median", "p90"))
         lines.append(f"| {case['case']} | {case['spectra']} | {shares} | {errors} |")
     lines += [
@@ -147,7 +148,7 @@ def _calibration(card: dict[str, Any]) -> list[str]:
     ]
 
 
-def _trust(trust: dict[str, Any], alarm: float) -> list[str]:
+def _trust(trust: dict[str, Any], domain: dict[str, Any]) -> list[str]:
     """Coverage, verdicts and domain on held-out compositions."""
     lines = [
         "| interval | " + " | ".join(f"{100 * float(level):g} %" for level in trust["coverage"]) + " |",
@@ -164,14 +165,16 @@ def _trust(trust: dict[str, Any], alarm: float) -> list[str]:
         "| confidence | share (%) | first-shell error, median (A) | 90th percentile (A) |",
         "|---|---|---|---|",
     ]
-    for level, found in trust["verdict"].items():
+    for level in LEVELS:
+        found = trust["verdict"][level]
         median = "-" if found["median"] is None else f"{found['median']:.3f}"
         p90 = "-" if found["p90"] is None else f"{found['p90']:.3f}"
         lines.append(f"| {level} | {100 * found['share']:.1f} | {median} | {p90} |")
     lines += [
         "",
         f"Outside the domain: {100 * trust['outside']:.1f} % of these good spectra (each look is set to "
-        f"{100 * alarm:g} % of the training spectra). Correlation with the true MSE: expected MSE "
+        f"{100 * domain['alarm']:g} %, each named doubt to {100 * domain['doubt_alarm']:g} % of the training "
+        f"spectra). Correlation with the true MSE: expected MSE "
         f"{trust['expected_mse_pearson']:.2f}, sigma {trust['sigma_mse_pearson']:.2f} (the paper's sigma: "
         "0.72).",
         "",
@@ -237,7 +240,7 @@ def model_card(card: dict[str, Any]) -> str:
                 lines += [
                     "Intervals and verdicts on the same spectra, without the widening for measured ones:",
                     "",
-                    *_trust(trust, card["domain"]["alarm"]),
+                    *_trust(trust, card["domain"]),
                 ]
         lines += [
             "Made by:",

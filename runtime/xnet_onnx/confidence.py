@@ -29,6 +29,7 @@ Level = Literal["high", "medium", "low", "outside"]
 VERDICT_LEVEL = 0.9
 UNSTABLE_SHELL = 0.1
 UNSTABLE_CURVE = 0.4
+NEAR_THE_EDGE = 0.9
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def judge(
                 )
             if r_sigma is not None and r_sigma > 0.05:
                 reasons.append(f"The networks disagree on the first shell by {r_sigma:.2f} Angstrom.")
-            if domain.score > 0.6:
+            if domain.score > NEAR_THE_EDGE:
                 reasons.append("The spectrum is at the edge of what the networks were trained on.")
             if not reasons:
                 reasons.append(

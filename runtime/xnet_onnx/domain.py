@@ -3,8 +3,8 @@
 Three looks at the same question, each with a threshold that a stated share of
 good spectra passes:
 
-- the model input, in the space of the principal components of the training
-  spectra (as calculated, and made to look measured): how far from their centre,
+- the model input, lightly smoothed against noise, in the space of the principal
+  components of the training spectra (as calculated, and made to look measured): how far from their centre,
   and how much of it they cannot describe;
 - the network's own features, the last hidden layer of one member: how far from
   those of the training spectra;
@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from .resampling import EnergyAxis
 from .spectrum import FloatArray
+from .stability import broadening_matrix
 
 __all__ = [
     "Descriptor",
@@ -35,9 +36,13 @@ __all__ = [
     "Scale",
     "Space",
     "describe",
+    "domain_looks",
     "domain_of",
     "parse_domain",
+    "smoothed",
 ]
+
+SMOOTHING = 1.5
 
 
 @dataclass(frozen=True)
@@ -217,7 +222,7 @@ def domain_of(
     -------
     list of DomainResult
     """
-    looks = domain_looks(domain, inputs, features)
+    looks = domain_looks(domain, axis, inputs, features)
     properties = describe(inputs, axis)
     results = []
     for i in range(len(inputs)):
@@ -240,15 +245,34 @@ def domain_of(
     return results
 
 
+def smoothed(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> FloatArray:
+    """Model inputs convolved with a Gaussian of 1.5 eV FWHM, so that noise is no news.
+
+    Parameters
+    ----------
+    inputs : ndarray of float32, shape (batch, axis.count)
+    axis : EnergyAxis
+
+    Returns
+    -------
+    ndarray of float64, shape (batch, axis.count)
+    """
+    return np.asarray(inputs, dtype=np.float64) @ broadening_matrix(axis.count, axis.step, SMOOTHING).T
+
+
 def domain_looks(
-    domain: Domain, inputs: npt.NDArray[np.float32], features: npt.NDArray[np.float32] | None
+    domain: Domain,
+    axis: EnergyAxis,
+    inputs: npt.NDArray[np.float32],
+    features: npt.NDArray[np.float32] | None,
 ) -> dict[str, FloatArray]:
     """Every look at model inputs, scaled to 1 at its threshold.
 
     Parameters
     ----------
     domain : Domain
-    inputs : ndarray of float32, shape (batch, n)
+    axis : EnergyAxis
+    inputs : ndarray of float32, shape (batch, axis.count)
     features : ndarray of float32, shape (batch, f), or None
 
     Returns
@@ -256,7 +280,7 @@ def domain_looks(
     dict of str to ndarray, shape (batch,)
         "distance", "residual", "features" and the name of each doubt.
     """
-    scores, residual = domain.space.project(np.asarray(inputs, dtype=np.float64))
+    scores, residual = domain.space.project(smoothed(inputs, axis))
     looks = {
         "distance": domain.distance(np.sqrt(np.mean(scores**2, axis=1))),
         "residual": domain.residual(residual),

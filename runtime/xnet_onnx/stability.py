@@ -17,7 +17,7 @@ from .interpret import peak_positions
 from .resampling import FWHM_TO_SIGMA, EnergyAxis
 from .spectrum import FloatArray
 
-__all__ = ["BROADENINGS", "SHIFTS", "Stability", "measure_stability", "perturb"]
+__all__ = ["BROADENINGS", "SHIFTS", "Stability", "broadening_matrix", "measure_stability", "perturb"]
 
 #: Shifts of the spectrum and widths (FWHM) of its broadening, in eV.
 SHIFTS = (-1.0, -0.5, 0.5, 1.0)
@@ -43,8 +43,21 @@ class Stability:
 
 
 @lru_cache(maxsize=16)
-def _broadening_matrix(count: int, step: float, fwhm: float) -> FloatArray:
-    """Gaussian convolution on a grid of `count` points whose ends are held."""
+def broadening_matrix(count: int, step: float, fwhm: float) -> FloatArray:
+    """Gaussian convolution on a uniform grid whose ends are held.
+
+    Parameters
+    ----------
+    count : int
+        Number of points.
+    step, fwhm : float
+        Spacing and full width at half maximum, in eV.
+
+    Returns
+    -------
+    ndarray of float64, shape (count, count)
+        To multiply spectra with from the left.
+    """
     sigma = fwhm * FWHM_TO_SIGMA / step
     half = int(np.ceil(4 * sigma))
     kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
@@ -72,7 +85,7 @@ def perturb(spectra: npt.NDArray[np.float32], axis: EnergyAxis) -> npt.NDArray[n
     columns = np.arange(axis.count)
     copies = [spectra[:, np.clip(columns - round(shift / axis.step), 0, axis.count - 1)] for shift in SHIFTS]
     copies += [
-        spectra @ _broadening_matrix(axis.count, axis.step, fwhm).T.astype(np.float32) for fwhm in BROADENINGS
+        spectra @ broadening_matrix(axis.count, axis.step, fwhm).T.astype(np.float32) for fwhm in BROADENINGS
     ]
     return np.stack(copies, axis=1).astype(np.float32)
 
