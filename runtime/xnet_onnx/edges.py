@@ -108,11 +108,11 @@ def nearest_edge(energy: float, *, below: float = 25.0, above: float = 15.0) -> 
         "Co K (7709 eV)", several joined with "or", or "" where there is none.
     """
     near = [
-        (abs(energy - tabulated), f"{element} {edge} ({tabulated:.0f} eV)")
+        (edge not in ("K", "L3"), abs(energy - tabulated), f"{element} {edge} ({tabulated:.0f} eV)")
         for (element, edge), tabulated in EDGES.items()
         if -above <= energy - tabulated <= below
     ]
-    return " or ".join(name for _, name in sorted(near)[:2])
+    return " or ".join(name for *_, name in sorted(near)[:2])
 
 
 def edges_between(first: float, last: float) -> str:

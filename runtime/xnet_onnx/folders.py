@@ -51,15 +51,15 @@ def expand(arguments: Iterable[str], leave_out: Path | None = None) -> tuple[lis
             import glob
 
             files = sorted(name for name in glob.iglob(argument, recursive=True) if Path(name).is_file())  # noqa: PTH207
-        before = len(found)
-        several = not isinstance(files, tuple)
+        several, held = not isinstance(files, tuple), False
         for name in files:
             if several and leave_out is not None and _same(name, leave_out):
                 continue
+            held = True
             found.setdefault(name)
             if len(found) > MAX_FILES:
                 raise OutputError(f"more than {MAX_FILES} files; give fewer at a time")
-        if several and len(found) == before and argument not in found:
+        if several and not held:
             empty.append(argument)
     return list(found), empty
 

@@ -24,15 +24,13 @@ __all__ = ["is_athena", "parse_athena"]
 MAX_GROUPS = 5000
 MAX_ITEMS = 20_000
 MAX_DEPTH = 64
+MAX_STRING = 1_000_000
 #: Of json.loads: an empty list in a list costs 64 bytes for 3 in the file.
 MAX_JSON_BRACKETS = 100_000
 MAX_JSON_VALUES = 1_500_000
 
 _STATEMENT = re.compile(rb"[$@%](\w{1,40})[ \t]*=[ \t]*")
-_TOKEN = re.compile(
-    rb"\s*(?:'([^'\\]*(?:\\.[^'\\]*)*)'|\"([^\"\\]*(?:\\.[^\"\\]*)*)\"|(=>|[,()\[\]{};=])|([^\s,()\[\]{}'\"=;]+))",
-    re.DOTALL,
-)
+_TOKEN = re.compile(rb"\s*(?:(['\"])|(=>|[,()\[\]{};=])|([^\s,()\[\]{}'\"=;]{1,4096}))")
 _LINE_END = re.compile(rb"[\r\n]+\s*|\Z")
 _ESCAPED = re.compile(r"\\(?:x\{([0-9a-fA-F]{1,6})\}|(.))", re.DOTALL)
 _ARRAYS = ("x", "y", "i0", "signal", "stddev")
@@ -72,7 +70,10 @@ def parse_athena(data: bytes, label: str) -> list[Table | ReadError]:
     ReadError
         If the file is not a whole project.
     """
-    groups = _json_groups(data) if data.lstrip()[:1] == b"{" else _perl_groups(data)
+    is_json = data.lstrip()[:1] == b"{"
+    groups = _json_groups(data) if is_json else _perl_groups(data)
+    whole = is_json or re.search(rb"^1;", data[-4096:], re.MULTILINE) is not None
+    noticed = () if whole else ("the project ends without its last line ('1;'): groups may be missing",)
     tables: list[Table | ReadError] = []
     used: dict[str, int] = {}
     for count, (name, arrays, args) in enumerate(groups, start=1):
@@ -84,7 +85,7 @@ def parse_athena(data: bytes, label: str) -> list[Table | ReadError]:
             title = f"{title} #{used[title]}"
         full = f"{label}:{title}"
         try:
-            tables.append(_table(full, arrays, args))
+            tables.append(_table(full, arrays, args, noticed))
         except ReadError as error:
             error.label = full
             tables.append(error)
@@ -97,7 +98,9 @@ def _flag(args: dict[str, str], key: str) -> bool:
     return args.get(key, "0").strip().lower() not in ("", "0", "n", "no", "false", "none")
 
 
-def _table(label: str, arrays: dict[str, FloatArray], args: dict[str, str]) -> Table:
+def _table(
+    label: str, arrays: dict[str, FloatArray], args: dict[str, str], noticed: tuple[str, ...] = ()
+) -> Table:
     kind = args.get("datatype", "").strip().lower()
     record = args.get("recordtype", "").strip().lower()
     what = ""
@@ -146,7 +149,7 @@ def _table(label: str, arrays: dict[str, FloatArray], args: dict[str, str]) -> T
         label=label,
         format="Athena",
         energy_shift=shift,
-        warnings=warnings,
+        warnings=noticed + warnings,
     )
 
 
@@ -199,7 +202,7 @@ def _perl_groups(data: bytes) -> Iterator[Group]:
         else:
             _, position = _items(data, position, keep=False)
         position = _next_line(data, position)
-    if arrays:
+    if name or arrays or args:
         raise ReadError(
             f"the project ends inside the group {name[:40] or 'without a name'!r}; expected '[record]' "
             "after each "
@@ -217,21 +220,40 @@ def _tokens(data: bytes, position: int) -> Iterator[tuple[str, bytes, int]]:
     while True:
         found = _TOKEN.match(data, position)
         if found is None:
-            raise ReadError(
-                "the Athena project is damaged: a string or a list does not end; expected a whole "
-                "project: save or "
-                "copy it again"
-            )
+            raise _damaged()
         position = found.end()
-        single, double, mark, bare = found.groups()
-        if mark is not None:
+        quote, mark, bare = found.groups()
+        if quote is not None:
+            end = _end_of_string(data, position, quote)
+            yield ("single" if quote == b"'" else "double"), data[position:end], end + 1
+            position = end + 1
+        elif mark is not None:
             yield "mark", mark, position
-        elif single is not None:
-            yield "single", single, position
-        elif double is not None:
-            yield "double", double, position
         else:
             yield "bare", bare, position
+
+
+def _damaged() -> ReadError:
+    return ReadError(
+        "the Athena project is damaged: a string or a list does not end; expected a whole project: save "
+        "or copy it "
+        "again"
+    )
+
+
+def _end_of_string(data: bytes, start: int, quote: bytes) -> int:
+    """Find the quote that ends a string: one with an even number of backslashes before it."""
+    position, last = start, min(len(data), start + MAX_STRING)
+    while True:
+        end = data.find(quote, position, last)
+        if end < 0:
+            raise _damaged()
+        bare = end
+        while bare > start and data[bare - 1] == 0x5C:
+            bare -= 1
+        if (end - bare) % 2 == 0:
+            return end
+        position = end + 1
 
 
 def _items(data: bytes, position: int, keep: bool = True) -> tuple[list[str | None], int]:
