@@ -4,12 +4,13 @@ import gc
 import gzip
 import io
 import os
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from made_spectra import athena, athena_group, athena_json, scorodite, scorodite_mu, table, xdi
+from made_spectra import EXAMPLE, athena, athena_group, athena_json, scorodite, scorodite_mu, table, xdi
 from xnet_onnx.errors import ColumnError, CoverageError, ElementError, ReadError, SpectrumError, XnetError
 from xnet_onnx.readers import Choice, read, read_all, read_bytes
 from xnet_onnx.readers.labels import column_role
@@ -547,3 +548,27 @@ def test_numbers_that_are_no_photon_energies(column: np.ndarray) -> None:
 )
 def test_roles_of_labels(label: str, role: str) -> None:
     assert column_role(label)[0] == role
+
+
+def test_reading_text_imports_nothing_that_it_does_not_need() -> None:
+    code = (
+        "import sys, numpy; before = set(sys.modules); from xnet_onnx.readers import read; read(sys.argv[1]);"
+        "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(EXAMPLE)], capture_output=True, text=True, check=True
+    )
+    unwanted = {
+        "h5py",
+        "json",
+        "gzip",
+        "zlib",
+        "subprocess",
+        "csv",
+        "glob",
+        "onnxruntime",
+        "click",
+        "larch",
+        "scipy",
+    }
+    assert not unwanted & set(done.stdout.split())

@@ -186,7 +186,7 @@ def predict(
     if plot is not None:
         _check_plot(len(names))
     choice = Choice(energy_column, mu_column, element, edge, energy_shift)
-    shift = None if foil is None else _foil_shift(foil, bundle)
+    shift = None if foil is None else (_foil_shift(foil, bundle), f"after the foil {printable(foil)}")
     rows = None if out is None else CsvTable(Path(out), bundle.title, names if resume else None)
     writer = None if out is not None else _Writer("csv" if table == "-" else style)
     drawn: list[Prediction] = []
@@ -217,9 +217,7 @@ def predict(
     bar = _progress(len(todo)) if rows is not None else None
     try:
         for name in todo:
-            waiting += _read_file(
-                name, choice, bundle, shift, (foil or "") if foil_channel is False else None
-            )
+            waiting += _read_file(name, choice, shift, bundle.edge_energy if foil_channel else None)
             if len(waiting) >= CHUNK:
                 finish()
             if bar is not None:
@@ -273,16 +271,17 @@ def _foil_shift(foil: str, bundle: Bundle) -> float:
 
 
 def _read_file(
-    name: str, choice: Choice, bundle: Bundle, shift: float | None, foil: str | None
+    name: str, choice: Choice, shift: tuple[float, str] | None, calibrate: float | None
 ) -> list[tuple[str, Spectrum | XnetError]]:
     """Read the spectra of a file with the names they have in the output."""
+    from pathlib import Path
+
     from .folders import printable
     from .readers import read_all
 
-    base = name if name != "-" else "standard input"
-    short = base.replace("\\", "/").rpartition("/")[2]
+    short = "standard input" if name == "-" else Path(name).name
     try:
-        found = read_all(name, choice, calibrate=bundle.edge_energy if foil is None else None)
+        found = read_all(name, choice, calibrate=calibrate)
     except XnetError as error:
         return [(printable(name), error)]
     items: list[tuple[str, Spectrum | XnetError]] = []
@@ -291,7 +290,7 @@ def _read_file(
         if shift is not None and not isinstance(item, XnetError):
             from .calibration import shifted
 
-            item = shifted(item, shift, f"after the foil {foil}")
+            item = shifted(item, *shift)
         items.append((printable(name + inside), item))
     return items
 

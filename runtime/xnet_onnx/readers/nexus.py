@@ -76,7 +76,17 @@ def parse_hdf5(source: Path | bytes, label: str) -> list[Table | ReadError]:
     import subprocess
 
     given = isinstance(source, bytes)
-    command = [sys.executable, "-m", __name__, "-" if given else str(source), label]
+    # -P: no module from the folder that the command runs in.
+    command = [
+        sys.executable,
+        "-P",
+        "-W",
+        "ignore",
+        "-m",
+        "xnet_onnx.readers.nexus",
+        "-" if given else str(source),
+        label,
+    ]
     # The child must find this very package, wherever the parent did.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     try:
