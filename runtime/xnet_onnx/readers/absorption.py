@@ -278,16 +278,18 @@ def _says_energy(table: Table, index: int) -> str:
 
 
 def _find_energy(table: Table, roles: list[tuple[str, str, int]]) -> int:
-    found = [i for i, (role, _, _) in enumerate(roles) if role == "energy"]
+    for wanted in ("energy", "angle"):
+        found = [i for i, (role, _, _) in enumerate(roles) if role == wanted]
+        if found:
+            break
     if found:
         best = min(roles[i][2] for i in found)
         found = [i for i in found if roles[i][2] == best]
         if {split_unit(table.labels[i])[0] for i in found} >= {"omega", "e"}:  # FEFF's xmu.dat
             found = [i for i in found if split_unit(table.labels[i])[0] == "omega"]
     else:
-        found = [i for i, (role, _, _) in enumerate(roles) if role == "angle"]
         # A unit says what a label does not: "x" in mm is a motor, "col1" in eV an energy.
-        found = found or [i for i, unit in enumerate(table.units) if unit.lower() in ENERGY_UNITS]
+        found = [i for i, unit in enumerate(table.units) if unit.lower() in ENERGY_UNITS]
         first = split_unit(f"x ({table.units[0]})")[1]
         if not found and first and first not in ENERGY_UNITS and table.format == "XDI":
             return 0

@@ -31,6 +31,7 @@ _KEYS = {
     "d_spacing": "mono.d_spacing",
     "d-spacing": "mono.d_spacing",
 }
+_SPACING = re.compile(r"\bD\s*=\s*(\d{1,2}\.\d{1,12})\s*A\b")
 _RULE_ONLY = re.compile(r"^[\W_]*$")
 
 
@@ -150,6 +151,9 @@ def _table(block: _Block, label: str, shared: dict[str, str]) -> Table:
         if found:
             key = found.group(1).lower()
             metadata[_KEYS.get(key, key)] = found.group(2).strip()
+        spacing = _SPACING.search(line)
+        if spacing:
+            metadata["mono.d_spacing"] = spacing.group(1)
     table = Table(values, ("",) * count, ("",) * count, metadata, label, "columns", numbers)
     _check_last_header(block, separator, comma, count, numbers[0])
     labels, units = _labels(block.header, count, separator)

@@ -77,7 +77,12 @@ _ENERGY = {
     "energy_set": 2,
     "nominal_energy": 2,
 }
-_ANGLE = {"angle", "theta", "mono_angle", "bragg", "bragg_angle", "mono_theta", "dcm_angle", "monoangle"}
+_ANGLE = {
+    **dict.fromkeys(("angle", "theta", "mono_angle", "bragg", "bragg_angle"), 0),
+    **dict.fromkeys(("mono_theta", "dcm_angle", "monoangle", "angle(o)"), 0),
+    # The Photon Factory's calculated angle, beside the observed one.
+    "angle(c)": 2,
+}
 _MU = _words("""
     mu xmu mutrans mufluor mu_trans mu_fluor mut mux mu_x mu(e) mue absorption absorbance
     absorption_coefficient abs xanes xas xafs exafs xmu_trans xmu_fluor mufluo mu_fluo mu_fl mu_tr mu_t
@@ -160,7 +165,7 @@ def column_role(label: str) -> tuple[Role, str, int]:
     stem : str
         What channels of one detector have in common; "" for the rest.
     rank : int
-        For "energy" the order of preference; for "ifluor" 0 where it is
+        For "energy" and "angle" the order of preference; for "ifluor" 0 where it is
         corrected for dead time and 1 where not.
     """
     name = _plain(split_unit(label)[0])
@@ -169,7 +174,7 @@ def column_role(label: str) -> tuple[Role, str, int]:
     if name in _ENERGY:
         return "energy", "", _ENERGY[name]
     if name in _ANGLE:
-        return "angle", "", 0
+        return "angle", "", _ANGLE[name]
     for role, names in (
         ("mu", _MU), ("norm", _NORM), ("i0", _I0), ("itrans", _IT), ("irefer", _IREF),
         ("yield", _YIELD), ("other", _NOT_MU),
