@@ -18,31 +18,12 @@ import numpy as np
 from ..errors import ReadError, SpectrumError, XnetError
 from ..spectrum import Spectrum
 from .absorption import Choice, energy_of, in_order, reference_of, to_spectrum
-from .athena import is_athena, parse_athena
-from .columns import parse_columns
-from .nexus import is_hdf5, parse_hdf5
+from .content import is_athena, is_hdf5, refuse_others
 from .table import Table
 from .text import MAX_BYTES, unpack
 from .xdi import is_xdi, lacks_version, parse_xdi
 
 __all__ = ["Choice", "read", "read_all", "read_bytes", "tables_of"]
-
-#: Bytes that other kinds of files start with, and what to do about them.
-_OTHERS: tuple[tuple[bytes, str], ...] = (
-    (
-        b"PK\x03\x04",
-        "a zip archive (a Larix session, an Excel workbook, an .npz): export the spectrum as text",
-    ),
-    (b"\xd0\xcf\x11\xe0", "an Office document: export the sheet as CSV"),
-    (b"\x93NUMPY", "a NumPy array: write it as columns of text"),
-    (b"MATLAB 5.0", "a MATLAB file: write it as columns of text"),
-    (b"\x89PNG", "an image: give the measured data"),
-    (b"\xff\xd8\xff", "an image: give the measured data"),
-    (b"%PDF", "a PDF document: give the measured data"),
-    (b"BZh", "packed with bzip2: unpack it"),
-    (b"\xfd7zXZ", "packed with xz: unpack it"),
-    (b"(\xb5/\xfd", "packed with zstd: unpack it"),
-)
 
 
 def read(path: str | Path, choice: Choice | None = None) -> Spectrum:
@@ -212,7 +193,7 @@ def tables_of(path: str | Path) -> list[Table | ReadError]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ReadError(f"{name} cannot be opened: {reason}; expected a readable file") from error
-    tables = parse_hdf5(file, file.name) if is_hdf5(data) else _tables(data, file.name)
+    tables = _tables(data, file.name, file)
     if not group:
         return tables
     chosen = [table for table in tables if table.label == f"{file.name}:{group}"]
@@ -222,8 +203,8 @@ def tables_of(path: str | Path) -> list[Table | ReadError]:
     return chosen
 
 
-def _tables(data: bytes, label: str) -> list[Table | ReadError]:
-    """Parse the bytes of a file by what they are."""
+def _tables(data: bytes, label: str, file: Path | None = None) -> list[Table | ReadError]:
+    """Parse a file by what it is: its bytes, or (HDF5, whatever its size) its name."""
     if len(data) > MAX_BYTES:
         raise ReadError(
             f"the file is larger than {MAX_BYTES // 2**20} MB; expected one spectrum or project: cut out "
@@ -231,12 +212,10 @@ def _tables(data: bytes, label: str) -> list[Table | ReadError]:
             "you want"
         )
     if is_hdf5(data):
-        return parse_hdf5(data, label)
-    for start, what in _OTHERS:
-        if data.startswith(start):
-            raise ReadError(
-                f"the file is {what}; expected columns of numbers, XDI, an Athena project or HDF5"
-            )
+        from .nexus import parse_hdf5
+
+        return parse_hdf5(data if file is None else file, label)
+    refuse_others(data)
     data = unpack(data)
     for mark, coding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig")):
         if data.startswith(mark):
@@ -250,7 +229,11 @@ def _tables(data: bytes, label: str) -> list[Table | ReadError]:
             "export the spectrum as text"
         )
     if is_athena(data):
+        from .athena import parse_athena
+
         return parse_athena(data, label)
     if is_xdi(data) or lacks_version(data):
         return [parse_xdi(data, label)]
+    from .columns import parse_columns
+
     return list(parse_columns(data, label))

@@ -19,7 +19,7 @@ from ..spectrum import FloatArray
 from .table import MAX_POINTS, MAX_VALUES, Table
 from .text import decode, number
 
-__all__ = ["is_athena", "parse_athena"]
+__all__ = ["parse_athena"]
 
 MAX_GROUPS = 5000
 MAX_ITEMS = 20_000
@@ -34,18 +34,6 @@ _TOKEN = re.compile(rb"\s*(?:(['\"])|(=>|[,()\[\]{};=])|([^\s,()\[\]{}'\"=;]{1,4
 _LINE_END = re.compile(rb"[\r\n]+\s*|\Z")
 _ESCAPED = re.compile(r"\\(?:x\{([0-9a-fA-F]{1,6})\}|(.))", re.DOTALL)
 _ARRAYS = ("x", "y", "i0", "signal", "stddev")
-
-
-def is_athena(data: bytes) -> bool:
-    """Whether a file is an Athena project, of either form.
-
-    Parameters
-    ----------
-    data : bytes
-        Unpacked.
-    """
-    head = data[:500]
-    return b"Athena project file -- " in head or (head.lstrip()[:1] == b"{" and b'"_____head' in data[:4000])
 
 
 def parse_athena(data: bytes, label: str) -> list[Table | ReadError]:

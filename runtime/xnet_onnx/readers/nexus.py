@@ -25,9 +25,8 @@ from ..spectrum import FloatArray
 from .labels import column_role, split_unit
 from .table import MAX_COLUMNS, MAX_POINTS, MAX_VALUES, Table
 
-__all__ = ["is_hdf5", "parse_hdf5", "read_hdf5"]
+__all__ = ["parse_hdf5", "read_hdf5"]
 
-MAGIC = b"\x89HDF\r\n\x1a\n"
 MAX_OBJECTS = 20_000
 MAX_DEPTH = 12
 MAX_ENTRIES = 2000
@@ -39,11 +38,6 @@ MEMORY_LIMIT = 1024 * 1024 * 1024
 #: Names that say nothing of their own: the group's name is the label.
 _EMPTY_NAMES = ("data", "value", "values", "counts", "signal", "intensity", "raw", "counter")
 _FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32"}
-
-
-def is_hdf5(data: bytes) -> bool:
-    """Whether a file starts with the signature of HDF5."""
-    return data[:8] == MAGIC
 
 
 def parse_hdf5(source: Path | bytes, label: str) -> list[Table | ReadError]:
