@@ -261,7 +261,7 @@ def _progress(length: int) -> Any:
 
 
 def _foil_shift(foil: str, bundle: Bundle) -> float:
-    from .calibration import foil_shift
+    from .foil import foil_shift
     from .identity import check_identity
     from .readers import read
 
@@ -288,7 +288,7 @@ def _read_file(
     for item in found:
         inside = item.label.removeprefix(short) if item.label.startswith(f"{short}:") else ""
         if shift is not None and not isinstance(item, XnetError):
-            from .calibration import shifted
+            from .foil import shifted
 
             item = shifted(item, *shift)
         items.append((printable(name + inside), item))

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from made_spectra import SHARED, scorodite, table
 from xnet_onnx import cli
-from xnet_onnx.calibration import first_inflection, foil_shift
 from xnet_onnx.errors import ColumnError, CoverageError, EdgeError
+from xnet_onnx.foil import first_inflection, foil_shift
 from xnet_onnx.readers import read, read_all
 
 
