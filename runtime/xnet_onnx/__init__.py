@@ -33,12 +33,13 @@ if TYPE_CHECKING:
     from .interpret import FirstShell, Peak
     from .normalization import as_normalized, normalize
     from .prediction import Prediction, predict, predict_many, predict_normalized
-    from .readers import read
+    from .readers import Choice, read, read_all
     from .spectrum import NormalizedSpectrum, Spectrum
 
 __all__ = [
     "Bundle",
     "BundleError",
+    "Choice",
     "ColumnError",
     "CoverageError",
     "DataSetError",
@@ -62,6 +63,7 @@ __all__ = [
     "predict_many",
     "predict_normalized",
     "read",
+    "read_all",
 ]
 
 _HOME = {
@@ -75,7 +77,9 @@ _HOME = {
     "predict": "prediction",
     "predict_many": "prediction",
     "predict_normalized": "prediction",
+    "Choice": "readers",
     "read": "readers",
+    "read_all": "readers",
     "NormalizedSpectrum": "spectrum",
     "Spectrum": "spectrum",
 }

@@ -19,6 +19,7 @@ import numpy as np
 from .calibration import Calibration, parse_calibration
 from .domain import Domain, parse_domain
 from .errors import BundleError
+from .onnx_file import check_model
 from .resampling import EnergyAxis
 from .spectrum import FloatArray
 
@@ -27,6 +28,9 @@ __all__ = ["FORMAT", "Bundle", "default_bundle_path", "load_bundle", "read_verif
 FORMAT = 1
 DEFAULT_BUNDLE = "fe_k"
 MAX_JSON_BYTES = 4 * 1024 * 1024
+MAX_FILE_BYTES = 256 * 1024 * 1024
+MAX_POINTS = 10_000
+MAX_MEMBERS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +100,17 @@ def default_bundle_path() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / DEFAULT_BUNDLE
 
 
+def _is_plain(name: str) -> bool:
+    """Whether a name stays in its folder, on every system."""
+    return 0 < len(name) < 256 and not set(name) & set("/\\:\0") and name not in (".", "..")
+
+
+def _within(value: float, low: float, high: float, what: str) -> float:
+    if not low <= value <= high:
+        raise ValueError(f"{what} = {value:g}, which is not from {low:g} to {high:g}")
+    return value
+
+
 def read_verified(path: Path, name: str, card: dict[str, Any]) -> bytes:
     """Read a file of a bundle and check it against its recorded SHA-256.
 
@@ -118,13 +133,24 @@ def read_verified(path: Path, name: str, card: dict[str, Any]) -> bytes:
     BundleError
         If the file is missing, not recorded or not the one recorded.
     """
-    recorded = card.get("files", {}).get(name)
+    files = card.get("files")
+    recorded = files.get(name) if isinstance(files, dict) else None
     if not isinstance(recorded, str):
         raise BundleError(
             f"{path / 'bundle.json'} records no SHA-256 for {name}; expected one for every file: "
             "export the bundle again"
         )
+    if not _is_plain(name):
+        raise BundleError(
+            f"{path / 'bundle.json'} names the file {name[:60]!r}; expected names in the bundle's own folder"
+        )
     try:
+        size = (path / name).stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise BundleError(
+                f"{path / name} has {size} bytes; expected at most {MAX_FILE_BYTES}: is this a bundle of "
+                "xnet-onnx?"
+            )
         data = (path / name).read_bytes()
     except OSError as error:
         raise BundleError(
@@ -161,14 +187,15 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
     folder = default_bundle_path() if path is None else Path(path)
     file = folder / "bundle.json"
     try:
-        text = file.read_bytes()
+        with file.open("rb") as opened:
+            text = opened.read(MAX_JSON_BYTES + 1)
     except OSError as error:
         raise BundleError(
             f"{file} cannot be read ({error.strerror}); expected the folder of a bundle: see "
             "'xnet-onnx export --help' for how one is made"
         ) from error
     if len(text) > MAX_JSON_BYTES:
-        raise BundleError(f"{file} has {len(text)} bytes; expected at most {MAX_JSON_BYTES}")
+        raise BundleError(f"{file} has more than {MAX_JSON_BYTES} bytes; expected less")
     try:
         card = json.loads(text)
         if not isinstance(card, dict):
@@ -185,7 +212,9 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
         descriptor = card["descriptor"]
         if axis["kind"] not in ("edge", "absolute"):
             raise ValueError(f"energy axis {axis['kind']!r}")
-        return Bundle(
+        count = int(_within(axis["count"], 2, MAX_POINTS, "axis.count"))
+        first, last = (float(_within(descriptor[key], 0.0, 100.0, key)) for key in ("first", "last"))
+        bundle = Bundle(
             path=folder,
             name=str(card["name"]),
             version=str(card["version"]),
@@ -193,16 +222,28 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
             edge=str(card["edge"]),
             edge_energy=float(card["edge_energy"]),
             e0_range=(float(card["e0_range"][0]), float(card["e0_range"][1])),
-            axis=EnergyAxis(axis["kind"], float(axis["first"]), float(axis["step"]), int(axis["count"])),
-            r=np.linspace(float(descriptor["first"]), float(descriptor["last"]), int(descriptor["count"])),
-            members=int(card["members"]),
+            axis=EnergyAxis(
+                axis["kind"],
+                float(_within(axis["first"], -1e6, 1e6, "axis.first")),
+                float(_within(axis["step"], 1e-3, 100.0, "axis.step")),
+                count,
+            ),
+            r=np.linspace(first, last, int(_within(descriptor["count"], 2, MAX_POINTS, "descriptor.count"))),
+            members=int(_within(card["members"], 1, MAX_MEMBERS, "members")),
             model=read_verified(folder, "ensemble.onnx", card),
             calibration=parse_calibration(card["calibration"]) if card.get("calibration") else None,
             domain=parse_domain(card["domain"]) if card.get("domain") else None,
             card=card,
         )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError) as error:
         raise BundleError(
             f"{file} lacks or misstates {error}; expected the fields of format {FORMAT}: export the "
             "bundle again"
         ) from error
+    check_model(
+        bundle.model,
+        str(folder / "ensemble.onnx"),
+        inputs=bundle.axis.count,
+        output=(bundle.members, bundle.r.size),
+    )
+    return bundle

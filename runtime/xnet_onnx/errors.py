@@ -36,7 +36,15 @@ __all__ = [
 
 
 class XnetError(Exception):
-    """Base of every error that xnet-onnx raises on purpose."""
+    """Base of every error that xnet-onnx raises on purpose.
+
+    Attributes
+    ----------
+    label : str
+        The spectrum it is about, where a file holds several; else "".
+    """
+
+    label: str = ""
 
 
 class ReadError(XnetError):

@@ -135,13 +135,15 @@ def prepare(spectrum: Spectrum, bundle: Bundle, *, normalized: bool = False) -> 
     """
     check_identity(spectrum, bundle)
     found = (as_normalized if normalized else normalize)(spectrum.energy, spectrum.mu)
-    return prepare_normalized(
+    inputs = prepare_normalized(
         found,
         bundle,
         label=spectrum.label,
         mu_source=spectrum.mu_source,
         warnings=spectrum.warnings,
     )
+    inputs.preprocessing["energy_shift"] = spectrum.energy_shift
+    return inputs
 
 
 def prepare_normalized(

@@ -30,6 +30,9 @@ class Spectrum:
         How mu came about, in words ("mu = ln(i0/itrans), columns 2 and 3").
     warnings : tuple of str
         What the reader noticed and mended.
+    energy_shift : float
+        What was added to the file's energies, in eV: a shift that an Athena
+        project records, or that the caller asked for.
     """
 
     energy: FloatArray
@@ -39,6 +42,7 @@ class Spectrum:
     edge: str | None = None
     mu_source: str = "mu as given"
     warnings: tuple[str, ...] = ()
+    energy_shift: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import numpy as np
 from .bundle import Bundle, read_verified
 from .ensemble import open_session, run_ensemble
 from .errors import BundleError
+from .onnx_file import check_model
 from .prediction import predict
 
 __all__ = ["Verification", "verify_bundle"]
@@ -53,7 +54,8 @@ def verify_bundle(bundle: Bundle) -> Verification:
     BundleError
         If anything is not as recorded.
     """
-    names = list(bundle.card.get("files", {}))
+    files = bundle.card.get("files")
+    names = [name for name in files if isinstance(name, str)] if isinstance(files, dict) else []
     data = {name: read_verified(bundle.path, name, bundle.card) for name in names}
     try:
         golden = json.loads(data["golden.json"])
@@ -77,6 +79,7 @@ def verify_bundle(bundle: Bundle) -> Verification:
         name = f"member_{index:02d}.onnx"
         if name not in data:
             raise BundleError(f"{bundle.path} lacks {name}; expected {bundle.members} members")
+        check_model(data[name], name, inputs=bundle.axis.count, output=(bundle.r.size,))
         (single,) = open_session(data[name]).run(["g2"], {"spectrum": inputs})
         member_difference = max(member_difference, _difference(single[0], fused[index], name))
     if member_difference > MEMBER_TOLERANCE:

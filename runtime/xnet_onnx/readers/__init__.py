@@ -1,45 +1,41 @@
-"""Step 1 of the road: a file to a `Spectrum`.
+"""Step 1 of the road: a file to a `Spectrum`, or to several.
 
-A file becomes a `Table` (columns with labels and metadata) by one of the
-parsers in `FORMATS`, chosen by what the file holds and not by its name; a table
-becomes a spectrum by the rules of `xnet_onnx.readers.absorption`. A new format is
-one more parser in the list.
+A file becomes tables (columns with labels and metadata) by one of the parsers,
+chosen by what the file holds and not by its name; a table becomes a spectrum by
+the rules of `xnet_onnx.readers.absorption`. A new format is one more parser in
+`tables_of`. docs/formats.md lists what is read and what is refused.
 """
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import ReadError
+import numpy as np
+
+from ..errors import ReadError, SpectrumError, XnetError
 from ..spectrum import Spectrum
-from .absorption import to_spectrum
-from .columns import parse_columns
-from .table import Table, decode
-from .xdi import is_xdi, parse_xdi
+from .absorption import Choice, energy_of, in_order, reference_of, to_spectrum
+from .content import is_athena, is_hdf5, refuse_others
+from .table import Table
+from .text import MAX_BYTES, unpack
+from .xdi import is_xdi, lacks_version, parse_xdi
 
-__all__ = ["read", "read_bytes"]
-
-MAX_BYTES = 64 * 1024 * 1024
-
-#: Name, test of the decoded text, parser; the first that fits is used.
-FORMATS: tuple[tuple[str, Callable[[str], bool], Callable[[str, str], Table]], ...] = (
-    ("XDI", is_xdi, parse_xdi),
-    ("columns", lambda text: True, parse_columns),
-)
+__all__ = ["Choice", "read", "read_all", "read_bytes", "tables_of"]
 
 
-def read(path: str | Path, *, energy_column: str | None = None, mu_column: str | None = None) -> Spectrum:
+def read(path: str | Path, choice: Choice | None = None) -> Spectrum:
     """Read one spectrum from a file.
 
     Parameters
     ----------
     path : str or Path
-        An XDI file or a column text file; "-" is the standard input.
-    energy_column, mu_column : str, optional
-        Number (from 1) or label of the column to take; found from the labels
-        when not given.
+        A file of any of the formats in docs/formats.md; "-" is the standard
+        input. A group of a project can be chosen as "Fe.prj:Hematite".
+    choice : Choice, optional
+        What the caller says about columns, element, edge and energy scale.
 
     Returns
     -------
@@ -48,31 +44,46 @@ def read(path: str | Path, *, energy_column: str | None = None, mu_column: str |
     Raises
     ------
     ReadError
-        If the file cannot be opened or is not a table of numbers.
+        If the file cannot be opened, is not a table of numbers or holds several
+        spectra.
     ColumnError
         If the columns cannot be told apart.
+    SpectrumError
+        If what is in them cannot be a spectrum.
     """
-    if str(path) == "-":
-        data, label = sys.stdin.buffer.read(MAX_BYTES + 1), "standard input"
-    else:
-        label = Path(path).name
-        try:
-            with Path(path).open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise ReadError(
-                f"{path} cannot be opened: {error.strerror or error}; expected a readable file"
-            ) from error
-    return read_bytes(data, label, energy_column=energy_column, mu_column=mu_column)
+    return _only(read_all(path, choice))
 
 
-def read_bytes(
-    data: bytes,
-    label: str,
-    *,
-    energy_column: str | None = None,
-    mu_column: str | None = None,
-) -> Spectrum:
+def read_all(
+    path: str | Path, choice: Choice | None = None, *, calibrate: float | None = None
+) -> list[Spectrum | XnetError]:
+    """Read every spectrum of a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        As in `read`.
+    choice : Choice, optional
+        As in `read`; applied to each.
+    calibrate : float, optional
+        Energy in eV at which the first inflection of each table's own reference
+        channel is put.
+
+    Returns
+    -------
+    list of Spectrum or XnetError
+        In the file's order, labelled "Fe.prj:Hematite" where there are several;
+        an error (with such a label) in the place of one that cannot be used.
+
+    Raises
+    ------
+    ReadError
+        If nothing can be read from the file.
+    """
+    return _spectra(tables_of(path), choice, calibrate)
+
+
+def read_bytes(data: bytes, label: str, choice: Choice | None = None) -> Spectrum:
     """Read one spectrum from the bytes of a file.
 
     Parameters
@@ -81,7 +92,7 @@ def read_bytes(
         The file.
     label : str
         What to call it in messages.
-    energy_column, mu_column : str, optional
+    choice : Choice, optional
         As in `read`.
 
     Returns
@@ -90,14 +101,139 @@ def read_bytes(
 
     Raises
     ------
-    ReadError, ColumnError
+    ReadError, ColumnError, SpectrumError
         As `read`.
     """
+    return _only(_spectra(_tables(data, label), choice))
+
+
+def _only(found: list[Spectrum | XnetError]) -> Spectrum:
+    if len(found) > 1:
+        names = ", ".join(item.label.rpartition(":")[2][:40] for item in found[:8])
+        raise ReadError(
+            f"the file holds {len(found)} spectra ({names}{' and more' if len(found) > 8 else ''}); "
+            "expected one: "
+            "choose with FILE:NAME"
+        )
+    if isinstance(found[0], XnetError):
+        raise found[0]
+    return found[0]
+
+
+def _spectra(
+    tables: list[Table | ReadError], choice: Choice | None, calibrate: float | None = None
+) -> list[Spectrum | XnetError]:
+    found: list[Spectrum | XnetError] = []
+    for table in tables:
+        if isinstance(table, XnetError):
+            found.append(table)
+            continue
+        try:
+            spectrum = to_spectrum(table, choice)
+            found.append(spectrum if calibrate is None else _calibrated(spectrum, table, choice, calibrate))
+        except XnetError as error:
+            error.label = table.label
+            found.append(error)
+    return found
+
+
+def _calibrated(spectrum: Spectrum, table: Table, choice: Choice | None, target: float) -> Spectrum:
+    """Shift a spectrum so that the table's reference channel is calibrated."""
+    from ..foil import foil_shift, shifted
+
+    reference = reference_of(table)
+    energy = energy_of(table, choice.energy_column if choice else None)
+    good = np.isfinite(energy.values) & np.isfinite(reference.values)
+    values, mu, _ = in_order(energy.values[good], reference.values[good])
+    if values.size < 20:
+        raise SpectrumError(
+            f"the reference channel has {values.size} usable points; expected a scan of the foil"
+        )
+    shift = foil_shift(values + spectrum.energy_shift, mu, target)
+    return shifted(spectrum, shift, f"after the reference channel ({reference.source})")
+
+
+def tables_of(path: str | Path) -> list[Table | ReadError]:
+    """Read the tables of a file, before energy and mu are chosen.
+
+    Parameters
+    ----------
+    path : str or Path
+        As in `read`.
+
+    Returns
+    -------
+    list of Table or ReadError
+        At least one.
+
+    Raises
+    ------
+    ReadError
+        If nothing can be read from the file.
+    """
+    if str(path) == "-":
+        return _tables(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
+    name, group = str(path), ""
+    if not os.path.lexists(name):
+        # "Fe.prj:Hematite", where the group's name may hold colons too.
+        places = [i for i, letter in enumerate(name) if letter == ":"]
+        start = next((i for i in places if Path(name[:i]).is_file()), None)
+        if start is not None:
+            name, group = name[:start], name[start + 1 :]
+    file = Path(name)
+    try:
+        mode = file.stat().st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
+            raise ReadError(f"{name} is {kind}; expected a file")
+        with file.open("rb") as opened:
+            data = opened.read(8)
+            if not is_hdf5(data):
+                data += opened.read(MAX_BYTES - 7)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ReadError(f"{name} cannot be opened: {reason}; expected a readable file") from error
+    tables = _tables(data, file.name, file)
+    if not group:
+        return tables
+    chosen = [table for table in tables if table.label == f"{file.name}:{group}"]
+    if not chosen:
+        names = ", ".join(table.label.removeprefix(f"{file.name}:")[:40] for table in tables[:12])
+        raise ReadError(f"{file.name} holds no spectrum {group[:60]!r}; it holds: {names}")
+    return chosen
+
+
+def _tables(data: bytes, label: str, file: Path | None = None) -> list[Table | ReadError]:
+    """Parse a file by what it is: its bytes, or (HDF5, whatever its size) its name."""
     if len(data) > MAX_BYTES:
         raise ReadError(
-            f"the file is larger than {MAX_BYTES // 2**20} MB; expected one spectrum as text: "
-            "cut out the scan you want"
+            f"the file is larger than {MAX_BYTES // 2**20} MB; expected one spectrum or project: cut out "
+            "the scan "
+            "you want"
         )
-    text = decode(data)
-    parse = next(parse for _, fits, parse in FORMATS if fits(text))
-    return to_spectrum(parse(text, label), energy_column=energy_column, mu_column=mu_column)
+    if is_hdf5(data):
+        from .nexus import parse_hdf5
+
+        return parse_hdf5(data if file is None else file, label)
+    refuse_others(data)
+    data = unpack(data)
+    for mark, coding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig")):
+        if data.startswith(mark):
+            data = data.decode(coding, "replace").encode("utf-8")
+    if not data.strip():
+        raise ReadError("the file is empty; expected columns of energy and absorption")
+    if b"\0" in data:
+        raise ReadError(
+            "the file is binary, not text; expected an XDI file, columns of numbers, an Athena project "
+            "or HDF5: "
+            "export the spectrum as text"
+        )
+    if is_athena(data):
+        from .athena import parse_athena
+
+        return parse_athena(data, label)
+    if is_xdi(data) or lacks_version(data):
+        return [parse_xdi(data, label)]
+    from .columns import parse_columns
+
+    return list(parse_columns(data, label))
