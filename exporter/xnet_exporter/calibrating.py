@@ -52,6 +52,8 @@ PARTS, USED = 5, 3
 DRAWS = 2
 CHUNK = 256
 WIDENING_LEVEL = 0.9
+#: Where first shells end, in Angstrom.
+FIRST_SHELL_REGION = 2.5
 LEVELS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99)
 #: Half widths of the 90 % first-shell interval, in Angstrom, up to which confidence is high, medium.
 HIGH, MEDIUM = 0.1, 0.25
@@ -172,8 +174,8 @@ def fit_calibration(seen: Observations) -> dict[str, Any]:
         "shell": np.round(_quantiles(ratio, LEVELS), 5).tolist(),
         "shell_coefficients": np.round(shell_coefficients, 6).tolist(),
         "mse_coefficients": np.round(mse_coefficients, 6).tolist(),
-        "lower_widening": 1.0,
-        "upper_widening": 1.0,
+        "lower_widening": [1.0] * seen.error.shape[1],
+        "upper_widening": [1.0] * seen.error.shape[1],
         "shell_widening": 1.0,
         "high": HIGH,
         "medium": MEDIUM,
@@ -297,14 +299,23 @@ def _widening(bundle: Bundle, folder: Path) -> dict[str, Any]:
         found, truth = result.first_shell, peak_positions(bundle.r, item.g2)
         if found is not None and found.upper is not None and truth:
             shell.append((item.phase, abs(found.r - truth[0][0]) / (found.upper - found.r)))
-    tail = 0.5 * (1.0 + WIDENING_LEVEL)
     return {
         "shell_widening": max(1.0, round(_weighted_quantile(shell, WIDENING_LEVEL), 3)),
-        "lower_widening": max(1.0, round(_weighted_quantile(below, tail), 3)),
-        "upper_widening": max(1.0, round(_weighted_quantile(above, tail), 3)),
+        "lower_widening": _by_region(below, bundle.r).tolist(),
+        "upper_widening": _by_region(above, bundle.r).tolist(),
         "widening_spectra": len(above),
         "widening_phases": len({phase for phase, _ in above}),
     }
+
+
+def _by_region(pairs: list[tuple[str, FloatArray]], r: FloatArray) -> FloatArray:
+    """A factor for the first shell's region and one for what lies beyond, at each r."""
+    tail = 0.5 * (1.0 + WIDENING_LEVEL)
+    factors = np.ones(r.size)
+    for region in (r <= FIRST_SHELL_REGION, r > FIRST_SHELL_REGION):
+        inside = [(phase, ratio[region]) for phase, ratio in pairs]
+        factors[region] = max(1.0, round(_weighted_quantile(inside, tail), 3))
+    return factors
 
 
 def _weighted_quantile(pairs: Sequence[tuple[str, float | FloatArray]], level: float) -> float:

@@ -162,8 +162,8 @@ def calibrate(bundle: Path, data: Path, work: Path, measured: Path | None) -> No
         raise XnetError(f"interrupted; go on with the same command ({work})") from None
     click.echo(
         f"{bundle} calibrated; for measured spectra the first-shell interval is widened by "
-        f"{done.shell_widening:.2f}, the band of G2 by {done.lower_widening:.2f} below and "
-        f"{done.upper_widening:.2f} above"
+        f"{done.shell_widening:.2f}, the upper side of the band of G2 by {done.upper_widening[0]:.2f} in the "
+        f"first shell and {done.upper_widening[-1]:.2f} beyond"
     )
 
 

@@ -28,8 +28,9 @@ DRAWS = 4
 ALARM = 0.002
 #: The same for a named doubt: spoilt spectra lie close to good ones, and missing one is worse.
 DOUBT_ALARM = 0.003
-#: Measured spectra have structure that theory lacks: their residual may be this much further out.
-RESIDUAL_MARGIN = 2.0
+#: Measured spectra differ from calculated ones in ways that are no fault: they may be this much
+#: further out than the threshold of theory.
+MEASURED_MARGIN = 2.0
 DAMPED = (
     "The spectrum looks damped, as by self-absorption in fluorescence: the white line and the structure "
     "above the edge are too weak for this edge."
@@ -124,8 +125,8 @@ def fit_domain(
         "alarm": ALARM,
         "doubt_alarm": DOUBT_ALARM,
         "space": _space_json(space),
-        "distance": _scale_json(np.sqrt(np.mean(scores**2, axis=1))),
-        "residual": _scale_json(residual, margin=RESIDUAL_MARGIN),
+        "distance": _scale_json(np.sqrt(np.mean(scores**2, axis=1)), margin=MEASURED_MARGIN),
+        "residual": _scale_json(residual, margin=MEASURED_MARGIN),
         "valid": _gaussian_json(valid),
         "doubts": [],
         "features": None,
@@ -143,7 +144,9 @@ def fit_domain(
     if features is not None:
         feature_space = _fit_space(features, FEATURE_COMPONENTS)
         projected, _ = feature_space.project(features.astype(np.float64))
-        value["features"] = _space_json(feature_space) | _scale_json(np.sqrt(np.mean(projected**2, axis=1)))
+        value["features"] = _space_json(feature_space) | _scale_json(
+            np.sqrt(np.mean(projected**2, axis=1)), margin=MEASURED_MARGIN
+        )
     for name, values in describe(good, axis).items():
         low, high = np.quantile(values, [ALARM, 1 - ALARM])
         value["descriptors"].append({"name": name, "low": _short(low), "high": _short(high)})

@@ -198,7 +198,12 @@ def predictions_for(
     assert bundle.calibration is not None
     theory = replace(
         bundle,
-        calibration=replace(bundle.calibration, lower_widening=1.0, upper_widening=1.0, shell_widening=1.0),
+        calibration=replace(
+            bundle.calibration,
+            lower_widening=np.ones(bundle.r.size),
+            upper_widening=np.ones(bundle.r.size),
+            shell_widening=1.0,
+        ),
     )
     items = [ModelInput(str(i), values, bundle.axis.energies(), {}, ()) for i, values in enumerate(inputs)]
     predictions = [

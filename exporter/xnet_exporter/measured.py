@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from xnet_onnx.errors import DataSetError
-from xnet_onnx.readers import read
+from xnet_onnx.readers import read, read_all
 from xnet_onnx.spectrum import FloatArray, Spectrum
 
 from .descriptor import g2
@@ -38,6 +38,18 @@ class Reference:
     spectrum: Spectrum
     g2: FloatArray
     first_shell: float
+
+
+def _group(path: Path, group: str) -> Spectrum:
+    """One group of a project, by its label with or without blanks."""
+
+    def plain(label: str) -> str:
+        return label.rpartition(":")[2].replace(" ", "_")
+
+    found = [item for item in read_all(path) if isinstance(item, Spectrum) and plain(item.label) == group]
+    if len(found) != 1:
+        raise DataSetError(f"{path} holds {len(found)} groups named {group!r}; expected one, as in index.csv")
+    return found[0]
 
 
 def measured_references(folder: Path) -> list[Reference]:
@@ -76,16 +88,17 @@ def measured_references(folder: Path) -> list[Reference]:
         ) from error
     references = []
     for entry in index:
-        if entry["phase"] not in sites or entry["group"]:
+        if entry["phase"] not in sites:
             continue
         own = sites[entry["phase"]]
         weight = sum(w for w, _, _ in own)
         curve = np.sum([w * curve for w, curve, _ in own], axis=0) / weight
+        path, group = folder / entry["file"], entry["group"]
         references.append(
             Reference(
-                name=entry["file"],
+                name=f"{entry['file']}:{group}" if group else entry["file"],
                 phase=entry["phase"],
-                spectrum=read(folder / entry["file"]),
+                spectrum=_group(path, group) if group else read(path),
                 g2=np.asarray(curve, dtype=np.float64),
                 first_shell=sum(w * r for w, _, r in own) / weight,
             )

@@ -96,8 +96,10 @@ class Calibration:
         Half width of the first-shell interval, in units of the expected error.
     shell_coefficients, mse_coefficients : ndarray of float64
         Of the regressors of `Evidence`.
-    lower_widening, upper_widening, shell_widening : float
-        Measured factors for what theory gets wrong.
+    lower_widening, upper_widening : ndarray of float64, shape (n,)
+        Measured factors of the band at each r for what theory gets wrong.
+    shell_widening : float
+        The same for the first shell.
     high, medium : float
         Largest half width of the 90 % first-shell interval, in Angstrom, of
         these levels of confidence.
@@ -111,8 +113,8 @@ class Calibration:
     shell: FloatArray
     shell_coefficients: FloatArray
     mse_coefficients: FloatArray
-    lower_widening: float
-    upper_widening: float
+    lower_widening: FloatArray
+    upper_widening: FloatArray
     shell_widening: float
     high: float
     medium: float
@@ -206,8 +208,8 @@ def parse_calibration(value: dict[str, Any]) -> Calibration:
         shell=array("shell"),
         shell_coefficients=array("shell_coefficients"),
         mse_coefficients=array("mse_coefficients"),
-        lower_widening=float(value["lower_widening"]),
-        upper_widening=float(value["upper_widening"]),
+        lower_widening=array("lower_widening"),
+        upper_widening=array("upper_widening"),
         shell_widening=float(value["shell_widening"]),
         high=float(value["high"]),
         medium=float(value["medium"]),

@@ -100,8 +100,9 @@ def plot_predictions(predictions: Sequence[Prediction], path: Path) -> None:
                 ha="center",
                 fontsize=8,
             )
-        low, high = right.get_ylim()
-        right.set_ylim(low, high + 0.1 * (high - low))
+        # The band of outer shells can be far higher than the curve; it may leave the figure.
+        top = max(float((mean + 2 * prediction.sigma).max()), 1.5 * float(mean.max()), 0.5)
+        right.set_ylim(min(0.0, float((mean - 2 * prediction.sigma).min())) - 0.05 * top, 1.1 * top)
         right.set_xlim(float(prediction.r[0]), float(prediction.r[-1]))
         right.set_xlabel(r"distance $r$ ($\mathrm{\AA}$)")
         right.set_ylabel(r"$G^2$ (wACSF)")
