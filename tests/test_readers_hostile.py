@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from made_spectra import athena, athena_group, athena_json, scorodite_mu, table, xdi
+from made_spectra import ROOT, athena, athena_group, athena_json, scorodite_mu, table, xdi
 from xnet_onnx.errors import ReadError, XnetError
 from xnet_onnx.readers import Choice, _spectra, _tables, read_bytes
 from xnet_onnx.readers.absorption import to_spectrum
@@ -261,6 +261,19 @@ def test_a_hang_of_the_hdf5_library_is_ended(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(nexus, "TIME_LIMIT", 0.001)
     with pytest.raises(ReadError, match=r"not read within 0.001 s"):
         read_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 1000, "x.h5")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "crashers").iterdir()), ids=lambda path: path.name)
+def test_what_fuzzing_found(path, monkeypatch) -> None:
+    """Inputs on which libhdf5 hangs, crashes or takes gigabytes: one of our errors, in time."""
+    pytest.importorskip("h5py")
+    from xnet_onnx.readers import nexus
+
+    monkeypatch.setattr(nexus, "TIME_LIMIT", 3)
+    start = time.perf_counter()
+    with pytest.raises(ReadError):
+        first_error(path.read_bytes())
+    assert time.perf_counter() - start < 10.0
 
 
 def test_gzip_is_followed_to_its_limit_only() -> None:
