@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from larch_helpers import EXAMPLES, FE_PRJ, Writer
+from .larch_helpers import EXAMPLES, FE_PRJ, Writer
 
 
 @pytest.fixture(scope="session")

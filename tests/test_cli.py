@@ -61,11 +61,18 @@ def test_json(bad: Path) -> None:
     assert good["first_shell"]["r"] == good["peaks"][0]["r"]
     assert failed["status"] == "error"
     assert "'one' is not a number" in failed["error"]
-    assert "1 of 2 files predicted, 1 failed" in result.stderr
+    assert "1 of 2 spectra predicted, 1 failed" in result.stderr
 
 
-def test_jsonl(bad: Path) -> None:
-    result = run("predict", EXAMPLE, bad, EXAMPLE, "--jsonl")
+def copies(folder: Path, count: int) -> list[Path]:
+    made = [folder / f"copy_{i}.xdi" for i in range(count)]
+    for path in made:
+        path.write_bytes(EXAMPLE.read_bytes())
+    return made
+
+
+def test_jsonl(bad: Path, tmp_path: Path) -> None:
+    result = run("predict", EXAMPLE, bad, *copies(tmp_path, 1), "--jsonl")
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert [row["status"] for row in rows] == ["ok", "error", "ok"]
 
@@ -134,7 +141,7 @@ def test_plot(tmp_path: Path) -> None:
     assert "figure format" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["figure.png"]
     assert run("predict", EXAMPLE, "--plot", tmp_path / "no" / "f.png").exit_code == 1
-    assert run("predict", *[EXAMPLE] * 13, "--plot", out).exit_code == 2
+    assert run("predict", *copies(tmp_path, 13), "--plot", out).exit_code == 2
 
 
 def test_info_and_verify(bundle: Bundle) -> None:

@@ -161,7 +161,7 @@ def test_absolute_axis_notices_a_shift(tmp_path: Path, training: TrainingSet) ->
     domain = parse_domain(fit_domain(rows[::2], origins[::2], paper, lambda inputs: None, 0))
     good = domain_inputs(rows[1::2], origins[1::2], paper, 0)
     alarms = np.mean([result.score > 1 for result in domain_of(domain, paper.axis, good, None)])
-    assert alarms < 0.03
+    assert alarms < 0.05
     for shift in (-15.0, 15.0):
         moved = np.stack(
             [np.interp(paper.axis.energies(), row.energy + shift, row.mu) for row in rows[1::20]]

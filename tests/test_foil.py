@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from made_spectra import SHARED, scorodite, table
 from xnet_onnx import cli
 from xnet_onnx.errors import ColumnError, CoverageError, EdgeError
 from xnet_onnx.foil import first_inflection, foil_shift
 from xnet_onnx.readers import read, read_all
+
+from .made_spectra import SHARED, scorodite, table
 
 
 def foil(energy: np.ndarray, at: float) -> np.ndarray:

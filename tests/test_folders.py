@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from made_spectra import EXAMPLE, athena, athena_group, scan, scorodite, scorodite_mu, step, table, xdi
 from xnet_onnx import cli
 from xnet_onnx.folders import expand, printable
 from xnet_onnx.present import CSV_FIELDS
+
+from .made_spectra import EXAMPLE, athena, athena_group, scan, scorodite, scorodite_mu, step, table, xdi
 
 
 @pytest.fixture

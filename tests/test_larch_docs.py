@@ -1,9 +1,9 @@
 import importlib.util
 import re
 
-from larch_helpers import REPOSITORY
+from .larch_helpers import REPOSITORY
 
-pytest_plugins = ["larch_fixtures"]
+pytest_plugins = ["tests.larch_fixtures"]
 
 
 def test_the_transcripts_of_the_page_run(larch):

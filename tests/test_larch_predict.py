@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 import xnet_larch
 import xnet_onnx
-from larch_helpers import CLI, EXAMPLES, same_numbers
 from xnet_larch import is_stale, xnet_plot, xnet_predict, xnet_table
 from xnet_larch.groups import CALLED, CARRIED, shifted_energy
 from xnet_onnx.errors import CoverageError, EdgeError, ElementError, SpectrumError
 
-pytest_plugins = ["larch_fixtures"]
+from .larch_helpers import CLI, EXAMPLES, same_numbers
+
+pytest_plugins = ["tests.larch_fixtures"]
 
 SCORODITE = EXAMPLES / "scorodite_simulated.xdi"
 
@@ -92,13 +93,22 @@ def test_a_result_can_go_to_another_group(larch, scorodite):
 
 
 def test_signature_is_real():
-    assert list(inspect.signature(xnet_predict).parameters) == ["energy", "mu", "group", "model", "_larch"]
+    assert list(inspect.signature(xnet_predict).parameters) == [
+        "energy",
+        "mu",
+        "group",
+        "model",
+        "level",
+        "force",
+        "_larch",
+    ]
 
 
 def test_the_call_is_recorded_as_larch_does(larch, scorodite):
     xnet_predict(scorodite)
-    assert scorodite.callargs.xnet_predict == {"model": None}
-    assert scorodite.journal.get("xnet_predict_callargs").value == {"model": None}
+    called = {"model": None, "level": 0.9, "force": False}
+    assert scorodite.callargs.xnet_predict == called
+    assert scorodite.journal.get("xnet_predict_callargs").value == called
     assert "pre_edge_callargs" in scorodite.journal.keys()  # noqa: SIM118 (Journal iterates over entries)
 
 
@@ -172,7 +182,7 @@ def assign(**values):
         (assign(mu=lambda g: g.mu[:-1]), SpectrumError, "same length"),
         (assign(mu=lambda g: np.where(g.energy > 7150, np.nan, g.mu)), SpectrumError, "NaN"),
         (assign(energy=lambda g: g.energy[::-1].copy()), SpectrumError, "do not increase"),
-        (assign(energy=lambda g: g.energy - 3000.0), EdgeError, "another element's edge"),
+        (assign(energy=lambda g: g.energy - 3000.0), EdgeError, "this looks like Sb L3"),
         (assign(mu=lambda g: np.ones_like(g.mu)), EdgeError, "mu is 1 at every energy"),
         (assign(mu=lambda g: -g.mu), EdgeError, "expected a rise"),
         (assign(mu=lambda g: g.mu + 0j), SpectrumError, "real numbers"),

@@ -11,12 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 import xnet_onnx
-from larch_helpers import CLI, EXAMPLES, Writer, same_numbers
 from xnet_larch import install, is_stale, predict_session, xnet_predict, xnet_predict_project, xnet_table
 from xnet_onnx.cli import main
 from xnet_onnx.errors import MissingExtraError, OutputError, ReadError
 
-pytest_plugins = ["larch_fixtures"]
+from .larch_helpers import CLI, EXAMPLES, Writer, same_numbers
+
+pytest_plugins = ["tests.larch_fixtures"]
 
 # Larch leaves a file that is no gzip open in a reference cycle, for the collector to find.
 pytestmark = [
@@ -239,11 +240,11 @@ def test_command_line_on_a_session(larch, scorodite, write_prj, tmp_path):
     assert done.exit_code == 1
     found = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [row["status"] for row in found] == ["ok", "error", "ok", "ok"]
-    assert found[0]["file"].endswith("s.larix: good")
+    assert found[0]["file"].endswith("s.larix:good")
     assert float(found[0]["first_shell_r"]) == pytest.approx(rows[0]["first_shell"], abs=1e-4)
     assert "3 of 4 spectra predicted, 1 failed" in done.stderr
     done = CliRunner().invoke(main, ["predict", "--json", str(tmp_path / "s.larix")])
-    curves = {item["file"].rsplit(": ")[-1]: item["mean"] for item in json.loads(done.stdout)}
+    curves = {item["file"].rsplit(":")[-1]: item["mean"] for item in json.loads(done.stdout)}
     np.testing.assert_allclose(curves["last"], rows[-1]["group"].xnet.mean, rtol=1e-6, atol=1e-6)
 
 

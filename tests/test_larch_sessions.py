@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import xnet_onnx
-from larch_helpers import EXAMPLES, REPOSITORY, Writer, same_numbers
 from xnet_larch import install, is_stale, xnet_predict
 
-pytest_plugins = ["larch_fixtures"]
+from .larch_helpers import EXAMPLES, REPOSITORY, Writer, same_numbers
+
+pytest_plugins = ["tests.larch_fixtures"]
 
 COMMANDS = ("xnet_plot", "xnet_predict", "xnet_predict_project", "xnet_table")
 
@@ -87,11 +88,15 @@ def test_save_and_read_session(larch, session, scorodite, tmp_path, capsys):
         elif name == "first_shell":
             assert vars(again)["r"] == value.r
             assert vars(again)["r_sigma"] == value.r_sigma
+        elif name == "confidence":
+            assert vars(again)["level"] == value.level
+            assert vars(again)["stability"] == value.stability
         else:
             assert again == value
     assert not is_stale(read)
-    assert read.callargs.xnet_predict == {"model": None}
-    assert read.journal.get("xnet_predict_callargs").value == {"model": None}
+    called = {"model": None, "level": 0.9, "force": False}
+    assert read.callargs.xnet_predict == called
+    assert read.journal.get("xnet_predict_callargs").value == called
     same_numbers(xnet_predict(read), scorodite.xnet)
 
     other = larch.Interpreter(writer=Writer())

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from larch_helpers import CLI
 from xnet_larch.startup import BOM, LINE, MARK, backup_of, install_line, uninstall_line
 from xnet_onnx.errors import OutputError
 
-pytest_plugins = ["larch_fixtures"]
+from .larch_helpers import CLI
+
+pytest_plugins = ["tests.larch_fixtures"]
 
 
 def python(*arguments, home, stdin="", **extra):

@@ -10,10 +10,11 @@ import sys
 import numpy as np
 import pytest
 
-from made_spectra import EXAMPLE, athena, athena_group, athena_json, scorodite, scorodite_mu, table, xdi
 from xnet_onnx.errors import ColumnError, CoverageError, ElementError, ReadError, SpectrumError, XnetError
 from xnet_onnx.readers import Choice, read, read_all, read_bytes
 from xnet_onnx.readers.labels import column_role
+
+from .made_spectra import EXAMPLE, athena, athena_group, athena_json, scorodite, scorodite_mu, table, xdi
 
 
 def close(spectrum, tolerance: float = 2e-5) -> None:

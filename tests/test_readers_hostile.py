@@ -11,7 +11,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from made_spectra import ROOT, athena, athena_group, athena_json, scorodite_mu, table, xdi
 from xnet_onnx.errors import ReadError, XnetError
 from xnet_onnx.readers import Choice, _spectra, _tables, read_bytes
 from xnet_onnx.readers.absorption import to_spectrum
@@ -20,6 +19,8 @@ from xnet_onnx.readers.columns import parse_columns
 from xnet_onnx.readers.text import number, split_lines, unpack
 from xnet_onnx.readers.xdi import parse_xdi
 from xnet_onnx.spectrum import Spectrum
+
+from .made_spectra import ROOT, athena, athena_group, athena_json, scorodite_mu, table, xdi
 
 ENERGY, MU = scorodite_mu()
 SHORT = np.column_stack([ENERGY, MU])[::6]

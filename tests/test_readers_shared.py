@@ -5,11 +5,12 @@ import gc
 import numpy as np
 import pytest
 
-from made_spectra import SHARED
 from xnet_onnx.bundle import load_bundle
 from xnet_onnx.errors import ReadError, XnetError
 from xnet_onnx.prediction import prepare
 from xnet_onnx.readers import read, read_all
+
+from .made_spectra import SHARED
 
 pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="the collected files are not here")
 

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from made_spectra import EXAMPLE, scan, scorodite, scorodite_mu, step, table, xdi
 from xnet_onnx.bundle import Bundle, load_bundle
 from xnet_onnx.edges import EDGES, as_edge, as_element, nearest_edge
 from xnet_onnx.errors import CoverageError, EdgeError, ElementError, SpectrumError, XnetError
@@ -14,6 +13,8 @@ from xnet_onnx.normalization import normalize
 from xnet_onnx.prediction import predict_many, prepare
 from xnet_onnx.readers import Choice, read, read_bytes
 from xnet_onnx.spectrum import Spectrum
+
+from .made_spectra import EXAMPLE, scan, scorodite, scorodite_mu, step, table, xdi
 
 
 @pytest.fixture(scope="module")

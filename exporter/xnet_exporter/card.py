@@ -137,8 +137,8 @@ def _calibration(card: dict[str, Any]) -> list[str]:
         "calculated and made to look measured (`xnet-onnx calibrate`). For measured spectra the first-shell "
         f"interval is widened by {calibration['shell_widening']:.2f}, and the band of G2 below and above by "
         f"{calibration['lower_widening'][0]:.2f} and {calibration['upper_widening'][0]:.2f} up to 2.5 "
-        f"Angstrom, by {calibration['lower_widening'][-1]:.2f} and {calibration['upper_widening'][-1]:.2f} beyond: the "
-        f"factors that {calibration.get('widening_spectra', 0)} measured spectra of "
+        f"Angstrom, by {calibration['lower_widening'][-1]:.2f} and {calibration['upper_widening'][-1]:.2f} "
+        f"beyond: the factors that {calibration.get('widening_spectra', 0)} measured spectra of "
         f"{calibration.get('widening_phases', 0)} phases of known structure ask for. They are minerals, "
         "whose outer shells the networks underestimate most.",
         "",

@@ -140,13 +140,13 @@ class Calibration:
     def band_of(
         self, mean: FloatArray, sigma: FloatArray, evidence: Evidence, level: float
     ) -> tuple[FloatArray, FloatArray]:
-        """Lower and upper end of the band, shape (n,) each; G2 is never negative."""
+        """Lower and upper end of the band, shape (n,) each; it stays above zero where the mean does."""
         self.check_level(level)
         scale = self.band_scale(sigma, evidence)
         below = np.array([np.interp(level, self.levels, column) for column in self.band_lower.T])
         above = np.array([np.interp(level, self.levels, column) for column in self.band_upper.T])
-        lower = np.maximum(0.0, mean - self.lower_widening * below * scale)
-        return lower, np.maximum(lower, mean + self.upper_widening * above * scale)
+        lower = np.minimum(mean, np.maximum(0.0, mean - self.lower_widening * below * scale))
+        return lower, mean + self.upper_widening * above * scale
 
     def shell_error(self, evidence: Evidence) -> float:
         """Expected size of the first-shell error, in Angstrom."""
