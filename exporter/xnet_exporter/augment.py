@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from xnet_onnx.resampling import FWHM_TO_SIGMA, EnergyAxis, half_step_energy
+from xnet_onnx.resampling import FWHM_TO_SIGMA, EnergyAxis, gaussian_kernel, half_step_energy
 from xnet_onnx.spectrum import FloatArray
 
 from .datasets import Row
@@ -38,12 +38,10 @@ LEVELS = 9
 
 def _convolve(values: FloatArray, fwhm: float) -> FloatArray:
     """Convolve values on the 0.1 eV grid with a Gaussian; the ends are held."""
-    sigma = fwhm * FWHM_TO_SIGMA / STEP
-    if sigma < 0.1:
+    if fwhm * FWHM_TO_SIGMA < 0.1 * STEP:
         return values
-    half = int(np.ceil(4 * sigma))
-    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
-    return np.convolve(np.pad(values, half, mode="edge"), kernel / kernel.sum(), mode="valid")
+    kernel = gaussian_kernel(fwhm, STEP)
+    return np.convolve(np.pad(values, kernel.size // 2, mode="edge"), kernel, mode="valid")
 
 
 def broaden(

@@ -54,6 +54,7 @@ CHUNK = 256
 WIDENING_LEVEL = 0.9
 #: Where first shells end, in Angstrom.
 FIRST_SHELL_REGION = 2.5
+RAMP = 0.25
 LEVELS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99)
 #: Half widths of the 90 % first-shell interval, in Angstrom, up to which confidence is high, medium.
 HIGH, MEDIUM = 0.1, 0.25
@@ -309,13 +310,14 @@ def _widening(bundle: Bundle, folder: Path) -> dict[str, Any]:
 
 
 def _by_region(pairs: list[tuple[str, FloatArray]], r: FloatArray) -> FloatArray:
-    """A factor for the first shell's region and one for what lies beyond, at each r."""
+    """A factor for the first shell's region and one for what lies beyond, at each r, with a ramp between."""
     tail = 0.5 * (1.0 + WIDENING_LEVEL)
-    factors = np.ones(r.size)
+    factors = []
     for region in (r <= FIRST_SHELL_REGION, r > FIRST_SHELL_REGION):
         inside = [(phase, ratio[region]) for phase, ratio in pairs]
-        factors[region] = max(1.0, round(_weighted_quantile(inside, tail), 3))
-    return factors
+        factors.append(max(1.0, round(_weighted_quantile(inside, tail), 3)))
+    ramp = (FIRST_SHELL_REGION - RAMP, FIRST_SHELL_REGION + RAMP)
+    return np.round(np.interp(r, ramp, factors), 4)
 
 
 def _weighted_quantile(pairs: Sequence[tuple[str, float | FloatArray]], level: float) -> float:

@@ -70,6 +70,12 @@ def check_identity(spectrum: Spectrum, bundle: Bundle) -> None:
         )
 
 
+def _quantile(values: FloatArray, share: float) -> float:
+    """A quantile, linear between points; numpy's own loads numpy.ma, 15 ms of every start."""
+    ordered = np.sort(values)
+    return float(np.interp(share * (ordered.size - 1), np.arange(ordered.size), ordered))
+
+
 def noise_level(normalized: NormalizedSpectrum) -> float:
     """Noise of a normalised spectrum, in edge steps.
 
@@ -94,7 +100,7 @@ def noise_level(normalized: NormalizedSpectrum) -> float:
     if np.count_nonzero(outside) < 8:
         return 0.0
     weights = np.sqrt(1.0 + (steps[1:] ** 2 + steps[:-1] ** 2) / (steps[1:] + steps[:-1]) ** 2)
-    return float(1.4826 * np.median(np.abs(difference / weights)[outside]))
+    return float(1.4826 * _quantile(np.abs(difference / weights)[outside], 0.5))
 
 
 def find_glitches(normalized: NormalizedSpectrum) -> list[tuple[float, float]]:
@@ -156,8 +162,8 @@ def _check_shape(normalized: NormalizedSpectrum, name: str) -> None:
     after = norm[(x > 15.0) & (x < 60.0)]
     if before.size < 2 or after.size < 2:
         return
-    low, high = float(np.median(before)), float(np.median(after))
-    scatter = float(np.ptp(before)) if before.size < 4 else float(np.percentile(np.abs(before - low), 90))
+    low, high = _quantile(before, 0.5), _quantile(after, 0.5)
+    scatter = float(np.ptp(before)) if before.size < 4 else _quantile(np.abs(before - low), 0.9)
     top = float(norm[np.abs(x) < 60.0].max())
     # Measured spectra stay within 0.1, 0.9 to 1.1, 0.05 and 1.7, calculated ones within these limits.
     if not (abs(low) < 0.3 and 0.5 < high < 2.2 and scatter < 0.3 and top < 6.0):

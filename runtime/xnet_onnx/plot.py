@@ -106,14 +106,7 @@ def plot_predictions(predictions: Sequence[Prediction], path: Path) -> None:
         right.set_xlim(float(prediction.r[0]), float(prediction.r[-1]))
         right.set_xlabel(r"distance $r$ ($\mathrm{\AA}$)")
         right.set_ylabel(r"$G^2$ (wACSF)")
-        shell = prediction.first_shell
-        right.set_title(
-            "no peak"
-            if shell is None
-            else rf"first shell {shell.r:.2f} $\pm$ {shell.r_sigma:.2f} $\mathrm{{\AA}}$",
-            fontsize=9,
-            loc="left",
-        )
+        right.set_title(_shell_title(prediction), fontsize=9, loc="left")
         right.legend(fontsize=7, frameon=False, loc="upper right")
     try:
         with replace_when_done(path) as temporary:
@@ -122,6 +115,15 @@ def plot_predictions(predictions: Sequence[Prediction], path: Path) -> None:
         raise OutputError(
             f"{path.name!r} names no figure format ({error}); expected a name ending in .png, .svg or .pdf"
         ) from error
+
+
+def _shell_title(prediction: Prediction) -> str:
+    shell = prediction.first_shell
+    if shell is None:
+        return "no peak"
+    if shell.lower is None or shell.upper is None:
+        return rf"first shell {shell.r:.2f} $\pm$ {shell.r_sigma:.2f} $\mathrm{{\AA}}$"
+    return rf"first shell {shell.r:.2f} ({shell.lower:.2f} to {shell.upper:.2f}) $\mathrm{{\AA}}$"
 
 
 def refuse(axes: Any, reasons: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from .spectrum import FloatArray
 __all__ = [
     "EnergyAxis",
     "check_coverage",
+    "gaussian_kernel",
     "half_step_energy",
     "resample",
 ]
@@ -62,6 +63,25 @@ class EnergyAxis:
         return origin + self.first + self.step * np.arange(self.count, dtype=np.float64)
 
 
+def gaussian_kernel(fwhm: float, step: float) -> FloatArray:
+    """A Gaussian on a uniform grid, cut at four standard deviations.
+
+    Parameters
+    ----------
+    fwhm, step : float
+        Full width at half maximum and spacing of the grid, in eV.
+
+    Returns
+    -------
+    ndarray of float64, shape (2 h + 1,)
+        With sum 1.
+    """
+    sigma = fwhm * FWHM_TO_SIGMA / step
+    half = int(np.ceil(4 * sigma))
+    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
+    return np.asarray(kernel / kernel.sum(), dtype=np.float64)
+
+
 def half_step_energy(energy: FloatArray, flat: FloatArray) -> float:
     """Energy at which the lightly smoothed, flattened mu first crosses 0.5.
 
@@ -86,10 +106,8 @@ def half_step_energy(energy: FloatArray, flat: FloatArray) -> float:
     """
     grid = energy[0] + GRID_STEP * np.arange(int((energy[-1] - energy[0]) / GRID_STEP) + 1)
     values = np.interp(grid, energy, flat)
-    sigma = SMOOTH_FWHM * FWHM_TO_SIGMA / GRID_STEP
-    half = int(np.ceil(4 * sigma))
-    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
-    smooth = np.convolve(np.pad(values, half, mode="edge"), kernel / kernel.sum(), mode="valid")
+    kernel = gaussian_kernel(SMOOTH_FWHM, GRID_STEP)
+    smooth = np.convolve(np.pad(values, kernel.size // 2, mode="edge"), kernel, mode="valid")
     rising = np.flatnonzero((smooth[:-1] < 0.5) & (smooth[1:] >= 0.5))
     if rising.size == 0:
         raise EdgeError(

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .interpret import peak_positions
-from .resampling import FWHM_TO_SIGMA, EnergyAxis
+from .resampling import EnergyAxis, gaussian_kernel
 from .spectrum import FloatArray
 
 __all__ = ["BROADENINGS", "SHIFTS", "Stability", "broadening_matrix", "measure_stability", "perturb"]
@@ -58,10 +58,8 @@ def broadening_matrix(count: int, step: float, fwhm: float) -> FloatArray:
     ndarray of float64, shape (count, count)
         To multiply spectra with from the left.
     """
-    sigma = fwhm * FWHM_TO_SIGMA / step
-    half = int(np.ceil(4 * sigma))
-    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
-    kernel /= kernel.sum()
+    kernel = gaussian_kernel(fwhm, step)
+    half = kernel.size // 2
     matrix = np.zeros((count, count))
     rows = np.arange(count)
     for offset, weight in zip(range(-half, half + 1), kernel, strict=True):

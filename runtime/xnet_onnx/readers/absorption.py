@@ -609,8 +609,8 @@ def in_order(energy: FloatArray, mu: FloatArray) -> tuple[FloatArray, FloatArray
         )
         order = np.argsort(energy, kind="stable")
         energy, mu = energy[order], mu[order]
-    unique, inverse, counts = np.unique(energy, return_inverse=True, return_counts=True)
-    if unique.size < energy.size:
+    if np.any(np.diff(energy) == 0):
+        unique, inverse, counts = np.unique(energy, return_inverse=True, return_counts=True)
         mu = np.bincount(inverse, weights=mu) / counts
         warnings.append(f"{counted(energy.size - unique.size, 'point')} with a repeated energy: averaged")
         energy = unique
