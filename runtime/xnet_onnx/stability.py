@@ -60,11 +60,12 @@ def broadening_matrix(count: int, step: float, fwhm: float) -> FloatArray:
     """
     kernel = gaussian_kernel(fwhm, step)
     half = kernel.size // 2
-    matrix = np.zeros((count, count))
-    rows = np.arange(count)
-    for offset, weight in zip(range(-half, half + 1), kernel, strict=True):
-        np.add.at(matrix, (rows, np.clip(rows + offset, 0, count - 1)), weight)
-    return matrix
+    rows = np.arange(count)[:, np.newaxis]
+    columns = np.clip(rows + np.arange(-half, half + 1), 0, count - 1)
+    flat = np.bincount(
+        (rows * count + columns).ravel(), weights=np.tile(kernel, count), minlength=count * count
+    )
+    return np.asarray(flat.reshape(count, count), dtype=np.float64)
 
 
 def perturb(spectra: npt.NDArray[np.float32], axis: EnergyAxis) -> npt.NDArray[np.float32]:
