@@ -262,13 +262,20 @@ def xnet_table(group: Any, _larch: Any = None) -> str:
 
 def _rows_as_text(rows: Sequence[Any]) -> str:
     width = max([5, *(len(str(row["label"])) for row in rows)])
-    lines = [f"{'group':<{width}}  status   first shell (Angstrom)  shift (eV)  note"]
+    lines = [f"{'group':<{width}}  status   first shell (Angstrom)     confidence  shift (eV)  note"]
     for row in rows:
         r, sigma = row["first_shell"], row["first_shell_sigma"]
-        shell = "" if r is None else f"{r:.2f} +- {sigma:.2f}"
+        if r is None:
+            shell = ""
+        elif row.get("lower") is None:
+            shell = f"{r:.2f} +- {sigma:.2f}"
+        else:
+            shell = f"{r:.2f} ({row['lower']:.2f} to {row['upper']:.2f})"
+        verdict = row.get("confidence") or ""
         note = row["message"] or "; ".join(row["warnings"])
         line = (
-            f"{row['label']:<{width}}  {row['status']:<7}  {shell:<22}  {row['energy_shift']:+9.2f}   {note}"
+            f"{row['label']:<{width}}  {row['status']:<7}  {shell:<25}  {verdict:<10}  "
+            f"{row['energy_shift']:+9.2f}   {note}"
         )
         lines.append(line.rstrip())
     return "\n".join(lines)

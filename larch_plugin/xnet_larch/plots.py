@@ -9,7 +9,7 @@ from typing import Any
 
 from xnet_onnx.errors import MissingExtraError, OutputError
 from xnet_onnx.files import replace_when_done
-from xnet_onnx.plot import CURVE, SPECTRUM, refuse
+from xnet_onnx.plot import CURVE, SPECTRUM, curve_limits, refuse
 
 from .host import larch_module
 
@@ -109,7 +109,8 @@ def _draw_curve(axes: Any, result: Any) -> None:
             ha="center",
             fontsize=8,
         )
-    axes.margins(x=0.0, y=0.12)
+    axes.margins(x=0.0)
+    axes.set_ylim(*curve_limits(result.mean, result.sigma))
     axes.set_xlabel(r"distance $r$ ($\mathrm{\AA}$)")
     axes.set_ylabel(r"$G^2$ (wACSF)")
     axes.legend(fontsize=7, frameon=False, loc="upper right")

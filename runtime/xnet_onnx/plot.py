@@ -10,8 +10,9 @@ from typing import Any
 from .errors import MissingExtraError, OutputError
 from .files import replace_when_done
 from .prediction import Prediction
+from .spectrum import FloatArray
 
-__all__ = ["CURVE", "MAX_ROWS", "SPECTRUM", "plot_predictions", "refuse"]
+__all__ = ["CURVE", "MAX_ROWS", "SPECTRUM", "curve_limits", "plot_predictions", "refuse"]
 
 MAX_ROWS = 12
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
@@ -100,9 +101,7 @@ def plot_predictions(predictions: Sequence[Prediction], path: Path) -> None:
                 ha="center",
                 fontsize=8,
             )
-        # The band of outer shells can be far higher than the curve; it may leave the figure.
-        top = max(float((mean + 2 * prediction.sigma).max()), 1.5 * float(mean.max()), 0.5)
-        right.set_ylim(min(0.0, float((mean - 2 * prediction.sigma).min())) - 0.05 * top, 1.1 * top)
+        right.set_ylim(*curve_limits(mean, prediction.sigma))
         right.set_xlim(float(prediction.r[0]), float(prediction.r[-1]))
         right.set_xlabel(r"distance $r$ ($\mathrm{\AA}$)")
         right.set_ylabel(r"$G^2$ (wACSF)")
@@ -124,6 +123,21 @@ def _shell_title(prediction: Prediction) -> str:
     if shell.lower is None or shell.upper is None:
         return rf"first shell {shell.r:.2f} $\pm$ {shell.r_sigma:.2f} $\mathrm{{\AA}}$"
     return rf"first shell {shell.r:.2f} ({shell.lower:.2f} to {shell.upper:.2f}) $\mathrm{{\AA}}$"
+
+
+def curve_limits(mean: FloatArray, sigma: FloatArray) -> tuple[float, float]:
+    """Limits of the axis of G2; the band of outer shells can be far higher, and may leave the figure.
+
+    Parameters
+    ----------
+    mean, sigma : ndarray of float64, shape (n,)
+
+    Returns
+    -------
+    low, high : float
+    """
+    top = max(float((mean + 2 * sigma).max()), 1.5 * float(mean.max()), 0.5)
+    return min(0.0, float((mean - 2 * sigma).min())) - 0.05 * top, 1.1 * top
 
 
 def refuse(axes: Any, reasons: Sequence[str]) -> None:
