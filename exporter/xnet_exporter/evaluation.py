@@ -38,8 +38,8 @@ __all__ = [
     "trust",
 ]
 
-NEAR = (1.0, 3.5)
-FAR = (3.5, 6.0)
+#: Where the paper parts near from far peaks, in Angstrom (section 3.1).
+NEAR = 3.5
 CHUNK = 256
 #: Difference in sharpness between theory and experiment (design section 4), FWHM in eV.
 MEASURED_BROADENING = 2.0
@@ -341,7 +341,7 @@ def metrics(held: HeldOut, r: FloatArray) -> dict[str, Any]:
             continue
         first.append(abs(float(found[0]) - truth[0]))
         for position in truth:
-            region = "near" if position < NEAR[1] else "far"
+            region = "near" if position < NEAR else "far"
             errors[region].append(float(np.abs(found - position).min()))
     result: dict[str, Any] = {
         "spectra": len(held.ids),

@@ -18,7 +18,6 @@ __all__ = ["check_model"]
 OPSETS = range(11, 31)
 MAX_NODES = 20_000
 MAX_DIMENSIONS = 8
-MAX_CONSTANT = 16 * 1024 * 1024
 FLOAT = 1
 
 _OPERATORS = """
