@@ -32,7 +32,7 @@ from xnet_onnx.calibration import (
 from xnet_onnx.domain import Domain, domain_of, parse_domain
 from xnet_onnx.ensemble import run_with_features
 from xnet_onnx.errors import DataSetError, XnetError
-from xnet_onnx.interpret import peak_positions
+from xnet_onnx.interpret import find_peaks, peak_positions
 from xnet_onnx.prediction import evidence_of, predict_many
 from xnet_onnx.resampling import EnergyAxis
 from xnet_onnx.spectrum import FloatArray
@@ -115,7 +115,7 @@ def observe(
         for i, members in enumerate(own):
             mean, target = members.mean(axis=0), targets[start + i]
             stability = measure_stability(r, mean, moved[i])
-            evidence.append(evidence_of(r, members, stability, scores[i].score))
+            evidence.append(evidence_of(find_peaks(r, members), members, stability, scores[i].input_score))
             sigma.append(members.std(axis=0, ddof=1))
             error.append(mean - target)
             found, true = peak_positions(r, mean), peak_positions(r, target)

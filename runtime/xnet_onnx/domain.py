@@ -123,9 +123,10 @@ class Domain:
 
 @dataclass(frozen=True)
 class DomainResult:
-    """Score (1 is the threshold) and what is unusual, in sentences."""
+    """Score (1 is the threshold), the same by the model input alone, and what is unusual, in sentences."""
 
     score: float
+    input_score: float
     reasons: tuple[str, ...]
 
 
@@ -241,7 +242,8 @@ def domain_of(
             if name in looks and looks[name][i] > 1.0:
                 reasons.append(sentence)
         score = max(float(values[i]) for values in looks.values())
-        results.append(DomainResult(score, tuple(dict.fromkeys(reasons))))
+        by_input = max(float(values[i]) for name, values in looks.items() if name != "features")
+        results.append(DomainResult(score, by_input, tuple(dict.fromkeys(reasons))))
     return results
 
 

@@ -202,13 +202,15 @@ def prepare_normalized(
     )
 
 
-def evidence_of(r: FloatArray, members: FloatArray, stability: Stability, domain_score: float) -> Evidence:
+def evidence_of(
+    peaks: tuple[Peak, ...], members: FloatArray, stability: Stability, domain_score: float
+) -> Evidence:
     """What a prediction gives away about its own error.
 
     Parameters
     ----------
-    r : ndarray of float64, shape (n,)
-        Distances in Angstrom.
+    peaks : tuple of Peak
+        From `find_peaks`.
     members : ndarray of float64, shape (m, n)
         G2 of each member.
     stability : Stability
@@ -220,9 +222,8 @@ def evidence_of(r: FloatArray, members: FloatArray, stability: Stability, domain
     Evidence
         Without a peak, that of a first shell the members do not agree on at all.
     """
-    peaks = find_peaks(r, members)
     mean = members.mean(axis=0)
-    variance = members.var(axis=0, ddof=1) if len(members) > 1 else np.zeros(r.size)
+    variance = members.var(axis=0, ddof=1) if len(members) > 1 else np.zeros(mean.size)
     return Evidence(
         r_sigma=peaks[0].r_sigma if peaks else 1.0,
         shell_height=peaks[0].height if peaks else 0.0,
@@ -280,13 +281,12 @@ def interpret(
     n = len(values)
     perturbed = outputs[n:].mean(axis=1).reshape(n, copies.shape[1], bundle.r.size)
     scores = domain_of(domain, bundle.axis, values, None if features is None else features[:n])
-    by_input = domain_of(domain, bundle.axis, values, None)
     results = []
     for i, item in enumerate(inputs):
         members = outputs[i]
         stability = measure_stability(bundle.r, members.mean(axis=0), perturbed[i])
-        evidence = evidence_of(bundle.r, members, stability, by_input[i].score)
         plain = _uncalibrated(item, members, bundle)
+        evidence = evidence_of(plain.peaks, members, stability, scores[i].input_score)
         shell = plain.first_shell
         half = None if shell is None else calibration.shell_half_width(evidence, level)
         confidence = judge(
