@@ -234,7 +234,8 @@ def _short(values: Any) -> Any:
     """Numbers with seven digits, as nested lists."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim == 0:
-        return float(f"{float(array):.7g}")
+        # What is zero but for rounding, such as a mean of scores, is written as zero.
+        return float(f"{round(float(array), 10):.7g}")
     return [_short(item) for item in array]
 
 
