@@ -13,15 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from xnet_onnx.bundle import Bundle
+from xnet_onnx.confidence import LEVELS
 from xnet_onnx.errors import XnetError
-from xnet_onnx.resampling import half_step_energy
-from xnet_onnx.spectrum import FloatArray
+from xnet_onnx.normalization import normalize
+from xnet_onnx.prediction import prepare
+from xnet_onnx.spectrum import FloatArray, Spectrum
 
-from .augment import broaden
 from .datasets import Row
 from .evaluation import MEASURED_BROADENING, model_inputs, predictions_for
+from .measured import Reference
+from .spoiling import broadened_input, flattened, realigned, self_absorbed
 
-__all__ = ["measure_blind_spots"]
+__all__ = ["measure_blind_spots", "measure_damped"]
 
 LINEAR_LIGANDS = {"CO", "CN", "NO", "CNtBu"}
 LONG_BOND = 2.35
@@ -31,31 +34,6 @@ NOISE = 0.003
 IRON = 26
 
 
-def _realigned(spectra: FloatArray, bundle: Bundle) -> tuple[npt.NDArray[np.float32], list[int]]:
-    """Spoilt spectra on their own half-step energy again, and which of them still have one."""
-    energy = bundle.axis.energies()
-    if bundle.axis.kind != "edge":
-        return spectra.astype(np.float32), list(range(len(spectra)))
-    kept, aligned = [], []
-    for i, values in enumerate(spectra):
-        try:
-            origin = half_step_energy(energy, values)
-        except XnetError:
-            continue
-        kept.append(i)
-        aligned.append(np.interp(energy + origin, energy, values))
-    return np.array(aligned, dtype=np.float32), kept
-
-
-def _broadened(rows: tuple[Row, ...], bundle: Bundle, fwhm: float) -> npt.NDArray[np.float32]:
-    spectra = []
-    for row in rows:
-        energy, mu = broaden(row.energy, row.mu, fwhm)
-        origin = half_step_energy(energy, mu) if bundle.axis.kind == "edge" else 0.0
-        spectra.append(np.interp(bundle.axis.energies(origin), energy, mu))
-    return np.array(spectra, dtype=np.float32)
-
-
 def _count(bundle: Bundle, inputs: npt.NDArray[np.float32], targets: FloatArray, case: str) -> dict[str, Any]:
     seen = predictions_for(bundle, inputs, targets)
     levels = [item.confidence.level if item.confidence else "" for item in seen.predictions]
@@ -63,10 +41,7 @@ def _count(bundle: Bundle, inputs: npt.NDArray[np.float32], targets: FloatArray,
     return {
         "case": case,
         "spectra": len(inputs),
-        "levels": {
-            level: float(np.mean([found == level for found in levels]))
-            for level in ("high", "medium", "low", "outside")
-        },
+        "levels": {level: float(np.mean([found == level for found in levels])) for level in LEVELS},
         "median": float(np.median(errors)) if errors.size else None,
         "p90": float(np.percentile(errors, 90)) if errors.size else None,
     }
@@ -100,24 +75,19 @@ def measure_blind_spots(bundle: Bundle, rows: tuple[Row, ...], seed: int = 0) ->
         return (spectra + NOISE * rng.normal(size=spectra.shape)).astype(np.float32)
 
     def spoilt(spectra: FloatArray, case: str) -> None:
-        inputs, kept = _realigned(spectra, bundle)
-        inputs = noisy(inputs)
-        results.append(_count(bundle, inputs, targets[kept], case))
+        inputs, kept = realigned(spectra, bundle.axis)
+        results.append(_count(bundle, noisy(inputs), targets[kept], case))
 
     values = quiet.astype(np.float64)
     for strength, word in ((1.0, "moderate"), (4.0, "strong")):
-        damped = values * (1 + strength) / (1 + strength * values)
-        spoilt(damped, f"self-absorption, {word}: mu / (1 + {strength:g} mu)")
+        spoilt(self_absorbed(values, strength), f"self-absorption, {word}: mu / (1 + {strength:g} mu)")
     for factor in (0.6, 0.3):
-        above = bundle.axis.energies() > (2.0 if bundle.axis.kind == "edge" else bundle.axis.first + 12.0)
-        flattened = np.where(above | (values > 1.0), 1 + factor * (values - 1), values)
-        spoilt(flattened, f"structure above the edge times {factor:g}")
+        spoilt(flattened(values, bundle.axis, factor), f"structure above the edge times {factor:g}")
     for fwhm in (5.0, 8.0):
-        results.append(
-            _count(bundle, noisy(_broadened(rows, bundle, fwhm)), targets, f"broadened by {fwhm:g} eV FWHM")
-        )
+        broad = np.array([broadened_input(row, bundle.axis, fwhm) for row in rows], dtype=np.float32)
+        results.append(_count(bundle, noisy(broad), targets, f"broadened by {fwhm:g} eV FWHM"))
     order = rng.permutation(len(rows))
-    mixed, kept = _realigned(0.5 * (values + values[order]), bundle)
+    mixed, kept = realigned(0.5 * (values + values[order]), bundle.axis)
     results.append(
         _count(bundle, noisy(mixed), 0.5 * (targets + targets[order])[kept], "two sites, half and half")
     )
@@ -137,4 +107,40 @@ def measure_blind_spots(bundle: Bundle, rows: tuple[Row, ...], seed: int = 0) ->
         chosen = np.flatnonzero(flags)
         if chosen.size:
             results.append(_count(bundle, plain[chosen], targets[chosen], case))
+    return results
+
+
+def measure_damped(bundle: Bundle, references: list[Reference]) -> list[dict[str, Any]]:
+    """Verdicts on measured spectra, as they are and damped as by self-absorption.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Calibrated.
+    references : list of Reference
+
+    Returns
+    -------
+    list of dict
+        As `measure_blind_spots`; a spectrum refused with an error counts as
+        outside.
+    """
+    results = []
+    for strength in (0.0, 1.0, 4.0):
+        inputs, targets = [], []
+        for item in references:
+            done = normalize(item.spectrum.energy, item.spectrum.mu)
+            damped = Spectrum(done.energy, self_absorbed(done.flat, strength), label=item.name)
+            try:
+                inputs.append(prepare(damped, bundle, normalized=True).values)
+            except XnetError:
+                continue
+            targets.append(item.g2)
+        case = f"measured, mu / (1 + {strength:g} mu)" if strength else "measured, as they are"
+        found = _count(bundle, np.array(inputs), np.array(targets), case)
+        share = len(inputs) / len(references)
+        found["levels"] = {level: share * value for level, value in found["levels"].items()}
+        found["levels"]["outside"] += 1.0 - share
+        found["spectra"] = len(references)
+        results.append(found)
     return results

@@ -194,11 +194,12 @@ def evaluate(bundle: Path, data: Path, compare: tuple[Path, ...], measured: Path
     _require_extra("evaluate")
     from xnet_onnx.bundle import load_bundle
 
-    from .blind_spots import measure_blind_spots
+    from .blind_spots import measure_blind_spots, measure_damped
     from .bundles import update_card
     from .datasets import read_training_set
     from .evaluation import evaluate as measure
     from .evaluation import held_out_rows, measured_first_shells
+    from .measured import measured_references
 
     bundles = [load_bundle(path) for path in (bundle, *compare)]
     rows = read_training_set(data)
@@ -216,6 +217,8 @@ def evaluate(bundle: Path, data: Path, compare: tuple[Path, ...], measured: Path
         held, _ = held_out_rows(bundles[0], rows)
         metrics["blind_spots"] = measure_blind_spots(bundles[0], held.rows)
     if measured is not None:
+        if bundles[0].calibration is not None:
+            metrics["blind_spots"] += measure_damped(bundles[0], measured_references(measured))
         command += f" --measured {measured}"
         metrics["measured"] = measured_first_shells(bundles, measured)
     card = dict(bundles[0].card)

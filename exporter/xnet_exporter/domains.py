@@ -11,13 +11,13 @@ import numpy.typing as npt
 import torch
 
 from xnet_onnx.domain import Gaussian, Space, describe, smoothed
-from xnet_onnx.errors import XnetError
-from xnet_onnx.resampling import EnergyAxis, half_step_energy, resample
+from xnet_onnx.resampling import resample
 from xnet_onnx.spectrum import FloatArray
 
-from .augment import augment, broaden, spectrum_bank
+from .augment import augment, spectrum_bank
 from .datasets import Row
 from .presets import Preset
+from .spoiling import broadened_input, flattened, realigned, self_absorbed
 
 __all__ = ["domain_inputs", "fit_domain"]
 
@@ -160,21 +160,17 @@ def _spoilt(
     axis, augmentation = preset.axis, preset.augmentation
     quiet = preset if augmentation is None else replace(preset, augmentation=replace(augmentation, noise=0.0))
     some = domain_inputs(rows, origins, quiet, seed + 1, draws=2).astype(np.float64)
-    above = axis.energies() > (2.0 if axis.kind == "edge" else axis.first + 12.0)
     found = {}
     for name, low, high in SELF_ABSORPTION:
-        # Fluorescence of a thick sample: mu / (1 + a mu), normalised again.
         strength = rng.uniform(low, high, size=(len(some), 1))
-        found[name] = _align(some * (1.0 + strength) / (1.0 + strength * some), axis)
+        found[name] = realigned(self_absorbed(some, strength), axis)[0]
     for name, low, high in FLATTENED:
         factor = rng.uniform(low, high, size=(len(some), 1))
-        found[name] = _align(np.where(above | (some > 1.0), 1.0 + factor * (some - 1.0), some), axis)
+        found[name] = realigned(flattened(some, axis, factor), axis)[0]
     broadened = []
     ramp = np.clip(axis.energies() / axis.last, 0.0, None) if axis.kind == "edge" else np.zeros(axis.count)
     for row in rows:
-        energy, mu = broaden(row.energy, row.mu, float(rng.uniform(6.0, 10.0)))
-        origin = half_step_energy(energy, mu) if axis.kind == "edge" else 0.0
-        values = np.interp(axis.energies(origin), energy, mu)
+        values = broadened_input(row, axis, float(rng.uniform(6.0, 10.0)))
         if augmentation is not None:
             error = augmentation.scale * rng.normal() + augmentation.slope * rng.normal() * ramp
             values = values * (1.0 + error)
@@ -194,21 +190,6 @@ def _spoilt(
             level = augmentation.noise * rng.uniform(size=(len(spectra), 1))
             found[name] = (spectra + level * rng.normal(size=spectra.shape)).astype(np.float32)
     return found
-
-
-def _align(spectra: FloatArray, axis: EnergyAxis) -> npt.NDArray[np.float32]:
-    """Shift spoilt spectra back to their own half-step energy, as the runtime would."""
-    if axis.kind != "edge":
-        return spectra.astype(np.float32)
-    energy = axis.energies()
-    aligned = []
-    for values in spectra:
-        try:
-            origin = half_step_energy(energy, values)
-        except XnetError:
-            continue
-        aligned.append(np.interp(energy + origin, energy, values))
-    return np.array(aligned, dtype=np.float32)
 
 
 def _fit_space(values: npt.NDArray[Any], count: int) -> Space:

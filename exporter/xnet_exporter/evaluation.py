@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xnet_onnx.bundle import Bundle, read_verified
+from xnet_onnx.confidence import LEVELS
 from xnet_onnx.ensemble import run_ensemble
 from xnet_onnx.errors import DataSetError, XnetError
 from xnet_onnx.interpret import peak_positions
@@ -262,7 +263,7 @@ def trust(
         }
     levels = [item.confidence.level if item.confidence else "" for item in seen.predictions]
     verdict = {}
-    for name in ("high", "medium", "low", "outside"):
+    for name in LEVELS:
         chosen = np.array([level == name for level in levels])
         errors = seen.shell_error[chosen & np.isfinite(seen.shell_error)]
         verdict[name] = {

@@ -16,15 +16,16 @@ the error rises from level to level is measured, and in the model card.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from .calibration import Calibration
 from .domain import DomainResult
 from .stability import Stability
 
-__all__ = ["VERDICT_LEVEL", "Confidence", "Level", "judge"]
+__all__ = ["LEVELS", "VERDICT_LEVEL", "Confidence", "Level", "judge"]
 
 Level = Literal["high", "medium", "low", "outside"]
+LEVELS: tuple[Level, ...] = get_args(Level)
 #: Coverage of the interval whose width decides the verdict, whatever the user asks to see.
 VERDICT_LEVEL = 0.9
 UNSTABLE_SHELL = 0.1
