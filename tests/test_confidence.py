@@ -31,7 +31,7 @@ from xnet_onnx.domain import domain_of
 from xnet_onnx.prediction import predict_many
 from xnet_onnx.resampling import half_step_energy
 from xnet_onnx.spectrum import NormalizedSpectrum
-from xnet_onnx.stability import LOST, measure_stability, perturb
+from xnet_onnx.stability import BROADENINGS, LOST, SHIFTS, measure_stability, perturb
 
 from .conftest import EXAMPLE, SHARED, measured_files
 
@@ -161,13 +161,13 @@ def test_absolute_axis_notices_a_shift(tmp_path: Path, training: TrainingSet) ->
     rows = list(covered.rows)
     domain = parse_domain(fit_domain(rows[::2], origins[::2], paper, lambda inputs: None, 0))
     good = domain_inputs(rows[1::2], origins[1::2], paper, 0)
-    alarms = np.mean([result.score > 1 for result in domain_of(domain, paper.axis, good, None)])
+    alarms = np.mean(domain_of(domain, paper.axis, good, None).score > 1)
     assert alarms < 0.05
     for shift in (-15.0, 15.0):
         moved = np.stack(
             [np.interp(paper.axis.energies(), row.energy + shift, row.mu) for row in rows[1::20]]
         ).astype(np.float32)
-        noticed = [result.score > 1 for result in domain_of(domain, paper.axis, moved, None)]
+        noticed = domain_of(domain, paper.axis, moved, None).score > 1
         assert np.mean(noticed) > 0.95
 
 
@@ -229,13 +229,13 @@ def test_stability_by_hand() -> None:
     def peak(at: float) -> np.ndarray:
         return 3.0 * np.exp(-48.0 * (r - at) ** 2)
 
-    same = measure_stability(r, peak(2.0), np.array([peak(2.0)] * 3))
-    assert same.first_shell == 0.0
-    assert same.curve == 0.0
-    moved = measure_stability(r, peak(2.0), np.array([peak(2.0), peak(2.07)]))
-    assert moved.first_shell == pytest.approx(0.07, abs=1e-3)
-    lost = measure_stability(r, peak(2.0), np.array([np.zeros(50)]))
-    assert lost.first_shell == LOST
+    own = np.array([peak(2.0), peak(2.0), peak(2.0), np.zeros(50)])
+    copies = [[peak(2.0)] * 2, [peak(2.0), peak(2.07)], [peak(2.0), np.zeros(50)], [np.zeros(50)] * 2]
+    shell, curve = measure_stability(r, own, np.array(copies))
+    assert shell == pytest.approx([0.0, 0.07, LOST, 0.0], abs=1e-3)
+    assert curve[0] == 0.0
+    assert curve[1] > 0.1
+    assert curve[2] == pytest.approx(1.0)
 
 
 def test_perturbed_copies(bundle: Bundle) -> None:
@@ -243,9 +243,10 @@ def test_perturbed_copies(bundle: Bundle) -> None:
     energy = axis.energies()
     step = (1 / (1 + np.exp(-energy / 1.5))).astype(np.float32)
     copies = perturb(step[np.newaxis], axis)[0]
-    for copy, shift in zip(copies, (-1.0, -0.5, 0.5, 1.0), strict=False):
+    for copy, shift in zip(copies, SHIFTS, strict=False):
         assert np.interp(0.5, copy, energy) == pytest.approx(shift, abs=0.01)
-    for copy in copies[4:]:
+    assert len(copies) == len(SHIFTS) + len(BROADENINGS)
+    for copy in copies[len(SHIFTS) :]:
         assert np.gradient(copy).max() < np.gradient(step).max()
         assert np.interp(0.5, copy, energy) == pytest.approx(0.0, abs=0.02)
 

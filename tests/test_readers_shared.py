@@ -7,7 +7,7 @@ import pytest
 
 from xnet_onnx.bundle import load_bundle
 from xnet_onnx.errors import ReadError, XnetError
-from xnet_onnx.prediction import prepare
+from xnet_onnx.preparation import prepare
 from xnet_onnx.readers import read, read_all
 
 from .made_spectra import SHARED

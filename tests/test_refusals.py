@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from xnet_onnx.bundle import Bundle, load_bundle
 from xnet_onnx.edges import EDGES, as_edge, as_element, nearest_edge
 from xnet_onnx.errors import CoverageError, EdgeError, ElementError, SpectrumError, XnetError
-from xnet_onnx.identity import find_glitches
+from xnet_onnx.identity import check_edges
 from xnet_onnx.normalization import normalize
-from xnet_onnx.prediction import predict_many, prepare
+from xnet_onnx.prediction import predict_many
+from xnet_onnx.preparation import prepare
 from xnet_onnx.readers import Choice, read, read_bytes
-from xnet_onnx.spectrum import Spectrum
+from xnet_onnx.spectrum import NormalizedBatch, Spectrum
 
 from .made_spectra import EXAMPLE, scan, scorodite, scorodite_mu, step, table, xdi
 
@@ -151,7 +152,9 @@ def test_noise_is_no_glitch() -> None:
     energy, mu = scorodite_mu()
     for seed in range(20):
         noisy = mu + np.random.default_rng(seed).normal(0.0, 0.01, mu.size)
-        assert find_glitches(normalize(energy, noisy)) == []
+        (warnings,), errors = check_edges(NormalizedBatch.of(normalize(energy, noisy)), load_bundle())
+        assert not errors
+        assert not any("glitch" in warning for warning in warnings)
 
 
 def test_noise_is_no_edge(bundle: Bundle) -> None:

@@ -16,7 +16,7 @@ from xnet_onnx.bundle import Bundle
 from xnet_onnx.confidence import LEVELS
 from xnet_onnx.errors import XnetError
 from xnet_onnx.normalization import normalize
-from xnet_onnx.prediction import prepare
+from xnet_onnx.preparation import prepare
 from xnet_onnx.spectrum import FloatArray, Spectrum
 
 from .datasets import Row

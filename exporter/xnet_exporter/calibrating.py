@@ -9,6 +9,7 @@ bundle are not touched: they test the calibration (`xnet_exporter.evaluation`).
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ from xnet_onnx.calibration import (
 from xnet_onnx.domain import Domain, domain_of, parse_domain
 from xnet_onnx.ensemble import run_with_features
 from xnet_onnx.errors import DataSetError, XnetError
-from xnet_onnx.interpret import find_peaks, peak_positions
+from xnet_onnx.interpret import peak_positions, peak_table, read_curves
 from xnet_onnx.prediction import evidence_of, predict_many
 from xnet_onnx.resampling import EnergyAxis
 from xnet_onnx.spectrum import FloatArray
@@ -66,14 +67,15 @@ class Observations:
 
     Parameters
     ----------
-    evidence : list of Evidence, length n
+    evidence : Evidence
+        Of n predictions.
     sigma, error : ndarray of float64, shape (n, k)
         Of G2; the error is prediction minus truth.
     shell_error : ndarray of float64, shape (n,)
         Of the first-shell distance in Angstrom, absolute; NaN without a peak.
     """
 
-    evidence: list[Evidence]
+    evidence: Evidence
     sigma: FloatArray
     error: FloatArray
     shell_error: FloatArray
@@ -102,25 +104,44 @@ def observe(
     -------
     Observations
     """
-    evidence: list[Evidence] = []
-    sigma, error, shell = [], [], []
+    parts = []
+    true, _ = peak_table(r, targets).first(len(targets))
     for start in range(0, len(inputs), CHUNK):
-        part = inputs[start : start + CHUNK]
+        part, target = inputs[start : start + CHUNK], targets[start : start + CHUNK]
         copies = perturb(part, axis)
         with torch.no_grad():
             own = ensemble(torch.from_numpy(part)).double().numpy()
-            moved = ensemble(torch.from_numpy(copies.reshape(-1, axis.count))).double().numpy()
-        moved = moved.mean(axis=1).reshape(len(part), copies.shape[1], r.size)
-        scores = domain_of(domain, axis, part, None)
-        for i, members in enumerate(own):
-            mean, target = members.mean(axis=0), targets[start + i]
-            stability = measure_stability(r, mean, moved[i])
-            evidence.append(evidence_of(find_peaks(r, members), members, stability, scores[i].input_score))
-            sigma.append(members.std(axis=0, ddof=1))
-            error.append(mean - target)
-            found, true = peak_positions(r, mean), peak_positions(r, target)
-            shell.append(abs(found[0][0] - true[0][0]) if found and true else np.nan)
-    return Observations(evidence, np.array(sigma), np.array(error), np.array(shell))
+            moved = ensemble.member(0)(torch.from_numpy(copies.reshape(-1, axis.count))).double().numpy()
+        shell_moved, curve_moved = measure_stability(
+            r, own[:, 0], moved.reshape(len(part), copies.shape[1], r.size)
+        )
+        curves = read_curves(r, own)
+        score = domain_of(domain, axis, part, None).input_score
+        parts.append(
+            Observations(
+                evidence_of(curves, shell_moved, curve_moved, score),
+                curves.sigma,
+                curves.mean - target,
+                np.abs(curves.first_shell - true[start : start + CHUNK]),
+            )
+        )
+    return _join(parts)
+
+
+def _join(parts: list[Observations]) -> Observations:
+    """Observations one after the other."""
+    evidence = Evidence(
+        *(
+            np.concatenate([getattr(part.evidence, field.name) for part in parts])
+            for field in dataclasses.fields(Evidence)
+        )
+    )
+    return Observations(
+        evidence,
+        np.concatenate([part.sigma for part in parts]),
+        np.concatenate([part.error for part in parts]),
+        np.concatenate([part.shell_error for part in parts]),
+    )
 
 
 def _quantiles(values: FloatArray, levels: tuple[float, ...]) -> FloatArray:
@@ -150,20 +171,20 @@ def fit_calibration(seen: Observations) -> dict[str, Any]:
         ``calibration`` of ``bundle.json``, without widening.
     """
     mse = (seen.error**2).mean(axis=1)
-    for_mse = np.array([item.for_mse() for item in seen.evidence])
+    for_mse = seen.evidence.for_mse()
     mse_coefficients = _fit_logarithm(for_mse, np.log(mse + G2_RESOLUTION))
     # The exponential of a mean logarithm is a median; scale it to the mean.
     mse_coefficients[0] += np.log(mse.mean() / np.exp(for_mse @ mse_coefficients).mean())
     typical = float(np.median(mse))
     floor = np.median(np.abs(seen.error), axis=0) + G2_RESOLUTION
     difficulty = np.exp(for_mse @ mse_coefficients) / typical
-    scale = np.array([band_scale(s, floor, d) for s, d in zip(seen.sigma, difficulty, strict=True)])
+    scale = band_scale(seen.sigma, floor, difficulty)
     tails = tuple(0.5 * (1.0 + level) for level in LEVELS)
     band_upper = np.maximum(0.0, _quantiles(-seen.error / scale, tails))
     band_lower = np.maximum(0.0, _quantiles(seen.error / scale, tails))
     with_shell = np.isfinite(seen.shell_error)
     shell_error = seen.shell_error[with_shell]
-    for_shell = np.array([item.for_shell() for item in seen.evidence])[with_shell]
+    for_shell = seen.evidence.for_shell()[with_shell]
     shell_coefficients = _fit_logarithm(for_shell, np.log(shell_error + RESOLUTION))
     ratio = shell_error / np.exp(for_shell @ shell_coefficients)
     return {
@@ -180,7 +201,7 @@ def fit_calibration(seen: Observations) -> dict[str, Any]:
         "shell_widening": 1.0,
         "high": HIGH,
         "medium": MEDIUM,
-        "spectra": len(seen.evidence),
+        "spectra": len(seen.error),
         "method": f"cross-validation over {USED} of {PARTS} parts of the training compositions",
     }
 
@@ -262,12 +283,7 @@ def calibrate(path: Path, folder: Path, work: Path, measured: Path | None = None
         targets = np.stack([row.g2 for row in left_out])
         targets = np.tile(targets, (len(inputs) // len(targets), 1))
         parts.append(observe(run.ensemble, inputs, targets, domain, preset.axis, bundle.r))
-    seen = Observations(
-        [item for part in parts for item in part.evidence],
-        np.concatenate([part.sigma for part in parts]),
-        np.concatenate([part.error for part in parts]),
-        np.concatenate([part.shell_error for part in parts]),
-    )
+    seen = _join(parts)
     value = fit_calibration(seen)
     _write(path, bundle, value, domain_value)
     if measured is not None:

@@ -102,7 +102,7 @@ def train(
     help="Folder of the bundle to make.",
 )
 @click.option("--name", default="fe_k", show_default=True, help="Name of the bundle.")
-@click.option("--bundle-version", default="1.0.0", show_default=True, help="Its version.")
+@click.option("--bundle-version", default="1.1.0", show_default=True, help="Its version.")
 @click.option(
     "--from-xanesnet",
     type=click.Path(path_type=Path),

@@ -19,7 +19,8 @@ from xnet_onnx.confidence import LEVELS
 from xnet_onnx.ensemble import run_ensemble
 from xnet_onnx.errors import DataSetError, XnetError
 from xnet_onnx.interpret import peak_positions
-from xnet_onnx.prediction import ModelInput, Prediction, interpret, predict_many
+from xnet_onnx.prediction import Prediction, interpret, predict_many
+from xnet_onnx.preparation import ModelInput
 from xnet_onnx.resampling import half_step_energy, resample
 from xnet_onnx.spectrum import FloatArray
 

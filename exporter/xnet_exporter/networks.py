@@ -82,6 +82,10 @@ class MemberLinear(nn.Module):
         return torch.bmm(x, self.weight) + self.bias
 
 
+def _activation(name: str) -> nn.Module:
+    return nn.GELU() if name == "gelu" else nn.ReLU()
+
+
 class Ensemble(nn.Module):
     """M members of one architecture.
 
@@ -108,20 +112,17 @@ class Ensemble(nn.Module):
             layers.append(MemberConv1d(members, channels, conv.filters, conv.kernel, conv.stride, padding))
             if network.batch_norm:
                 layers.append(MemberNorm(members, conv.filters))
-            layers.append(self._activation())
+            layers.append(_activation(network.activation))
             channels = conv.filters
             length = (length + 2 * padding - conv.kernel) // conv.stride + 1
         self.convolutions = nn.Sequential(*layers)
         layers = []
         width = channels * length
         for dense in network.dense:
-            layers += [MemberLinear(members, width, dense), self._activation()]
+            layers += [MemberLinear(members, width, dense), _activation(network.dense_activation)]
             width = dense
         layers.append(MemberLinear(members, width, outputs))
         self.dense = nn.Sequential(*layers)
-
-    def _activation(self) -> nn.Module:
-        return nn.GELU() if self.network.activation == "gelu" else nn.ReLU()
 
     def initialize(self, generators: list[torch.Generator]) -> None:
         """Draw Glorot-uniform weights (paper reference 24), one generator a member."""

@@ -29,6 +29,10 @@ class Network:
     dense : tuple of int
         Widths of the hidden dense layers.
     activation : {"relu", "gelu"}
+        After the convolutions, where nine of ten values are: onnxruntime computes
+        a ReLU with the convolution, a GELU takes a third of the time of a run.
+    dense_activation : {"relu", "gelu"}
+        After the dense layers.
     batch_norm : bool
         Whether each convolution is followed by batch normalisation.
     padding : bool
@@ -40,6 +44,7 @@ class Network:
     convolutions: tuple[Convolution, ...]
     dense: tuple[int, ...]
     activation: Literal["relu", "gelu"]
+    dense_activation: Literal["relu", "gelu"]
     batch_norm: bool
     padding: bool
     start_at_mean: bool
@@ -104,6 +109,7 @@ PAPER = Preset(
         convolutions=(Convolution(2, 8, 2),) * 3,
         dense=(256, 128),
         activation="relu",
+        dense_activation="relu",
         batch_norm=False,
         padding=False,
         start_at_mean=False,
@@ -128,7 +134,8 @@ DEFAULT = Preset(
             Convolution(16, 8, 2),
         ),
         dense=(256, 128),
-        activation="gelu",
+        activation="relu",
+        dense_activation="gelu",
         batch_norm=True,
         padding=True,
         start_at_mean=True,
@@ -174,6 +181,7 @@ def preset_from_dict(value: dict[str, Any]) -> Preset:
             "axis": EnergyAxis(**value["axis"]),
             "network": Network(
                 **{
+                    "dense_activation": network["activation"],  # one for all, up to bundle 1.0.0
                     **network,
                     "convolutions": tuple(Convolution(**conv) for conv in network["convolutions"]),
                     "dense": tuple(network["dense"]),

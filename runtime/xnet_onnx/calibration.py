@@ -24,55 +24,57 @@ RESOLUTION = 0.005
 G2_RESOLUTION = 1e-3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
-    """What a prediction gives away about its own error.
+    """What n predictions give away about their own errors; every array has the shape (n,).
 
     Parameters
     ----------
-    r_sigma : float
+    r_sigma : ndarray of float64
         Spread of the first-shell distance over the members, in Angstrom.
-    shell_height : float
+    shell_height : ndarray of float64
         G2 at the first shell.
-    shell_moved, curve_moved : float
-        From `Stability`.
-    domain_score : float
-        From `DomainResult`, by the model input alone.
-    mean_square_sigma, mean_square : float
+    shell_moved, curve_moved : ndarray of float64
+        From `measure_stability`.
+    domain_score : ndarray of float64
+        From `DomainScores`, by the model input alone.
+    mean_square_sigma, mean_square : ndarray of float64
         Mean over r of sigma^2 and of G2^2.
     """
 
-    r_sigma: float
-    shell_height: float
-    shell_moved: float
-    curve_moved: float
-    domain_score: float
-    mean_square_sigma: float
-    mean_square: float
+    r_sigma: FloatArray
+    shell_height: FloatArray
+    shell_moved: FloatArray
+    curve_moved: FloatArray
+    domain_score: FloatArray
+    mean_square_sigma: FloatArray
+    mean_square: FloatArray
 
     def for_shell(self) -> FloatArray:
-        """Regressors of the logarithm of the first-shell error, the constant first."""
-        return np.array(
+        """Regressors of the logarithm of the first-shell error, the constant first, shape (n, 6)."""
+        return np.stack(
             [
-                1.0,
+                np.ones_like(self.r_sigma),
                 np.log(self.r_sigma + RESOLUTION),
                 np.log(self.shell_moved + RESOLUTION),
                 np.log(self.curve_moved + 0.01),
                 np.clip(self.domain_score, -1.0, 3.0),
                 np.log(self.shell_height + 0.1),
-            ]
+            ],
+            axis=1,
         )
 
     def for_mse(self) -> FloatArray:
-        """Regressors of the logarithm of the MSE, the constant first."""
-        return np.array(
+        """Regressors of the logarithm of the MSE, the constant first, shape (n, 5)."""
+        return np.stack(
             [
-                1.0,
+                np.ones_like(self.r_sigma),
                 np.log(self.mean_square_sigma + G2_RESOLUTION),
                 np.log(self.mean_square + G2_RESOLUTION),
                 np.log(self.curve_moved + 0.01),
                 np.clip(self.domain_score, -1.0, 3.0),
-            ]
+            ],
+            axis=1,
         )
 
 
@@ -133,50 +135,52 @@ class Calibration:
                 f"an interval at level {level:g} was asked for; expected {low:g} to {high:g} (0.9 is 90 %)"
             )
 
-    def band_scale(self, sigma: FloatArray, evidence: Evidence) -> FloatArray:
-        """Unit of the band: the spread and the typical error, the latter by the expected MSE, shape (n,)."""
-        return band_scale(sigma, self.floor, self.expected_mse(evidence) / self.typical_mse)
+    def _at(self, level: float, values: FloatArray) -> FloatArray:
+        """Constants between the calibrated levels, (l, ...) to (...)."""
+        self.check_level(level)
+        above = min(int(np.searchsorted(self.levels, level, side="right")), self.levels.size - 1)
+        share = (level - self.levels[above - 1]) / (self.levels[above] - self.levels[above - 1])
+        return np.asarray(values[above - 1] + share * (values[above] - values[above - 1]))
 
     def band_of(
         self, mean: FloatArray, sigma: FloatArray, evidence: Evidence, level: float
     ) -> tuple[FloatArray, FloatArray]:
-        """Lower and upper end of the band, shape (n,) each; it stays above zero where the mean does."""
-        self.check_level(level)
-        scale = self.band_scale(sigma, evidence)
-        below = np.array([np.interp(level, self.levels, column) for column in self.band_lower.T])
-        above = np.array([np.interp(level, self.levels, column) for column in self.band_upper.T])
-        lower = np.minimum(mean, np.maximum(0.0, mean - self.lower_widening * below * scale))
-        return lower, mean + self.upper_widening * above * scale
+        """Lower and upper end of the bands, shape (n, k) each; above zero where the mean is."""
+        scale = band_scale(sigma, self.floor, self.expected_mse(evidence) / self.typical_mse)
+        below = self.lower_widening * self._at(level, self.band_lower)
+        above = self.upper_widening * self._at(level, self.band_upper)
+        lower = np.minimum(mean, np.maximum(0.0, mean - below * scale))
+        return lower, mean + above * scale
 
-    def shell_error(self, evidence: Evidence) -> float:
-        """Expected size of the first-shell error, in Angstrom."""
-        return float(np.exp(self.shell_coefficients @ evidence.for_shell()))
+    def shell_error(self, evidence: Evidence) -> FloatArray:
+        """Expected size of the first-shell errors, in Angstrom, shape (n,)."""
+        return np.asarray(np.exp(evidence.for_shell() @ self.shell_coefficients))
 
-    def shell_half_width(self, evidence: Evidence, level: float) -> float:
-        """Half width of the first-shell interval, in Angstrom."""
-        self.check_level(level)
-        factor = float(np.interp(level, self.levels, self.shell))
-        return self.shell_widening * factor * self.shell_error(evidence)
+    def shell_half_width(self, evidence: Evidence, level: float) -> FloatArray:
+        """Half widths of the first-shell intervals, in Angstrom, shape (n,)."""
+        factor = self.shell_widening * self._at(level, self.shell)
+        return np.asarray(factor * self.shell_error(evidence))
 
-    def expected_mse(self, evidence: Evidence) -> float:
-        """Expected MSE of G2."""
-        return float(np.exp(self.mse_coefficients @ evidence.for_mse()))
+    def expected_mse(self, evidence: Evidence) -> FloatArray:
+        """Expected MSE of G2, shape (n,)."""
+        return np.asarray(np.exp(evidence.for_mse() @ self.mse_coefficients))
 
 
-def band_scale(sigma: FloatArray, floor: FloatArray, difficulty: float) -> FloatArray:
-    """Unit of the band of G2.
+def band_scale(sigma: FloatArray, floor: FloatArray, difficulty: FloatArray) -> FloatArray:
+    """Units of bands of G2: the spread and the typical error, the latter by the expected MSE.
 
     Parameters
     ----------
-    sigma, floor : ndarray of float64, shape (n,)
-    difficulty : float
+    sigma : ndarray of float64, shape (n, k)
+    floor : ndarray of float64, shape (k,)
+    difficulty : ndarray of float64, shape (n,)
         Expected MSE as a multiple of the typical one.
 
     Returns
     -------
-    ndarray of float64, shape (n,)
+    ndarray of float64, shape (n, k)
     """
-    return np.asarray(np.sqrt(sigma**2 + 0.5 * difficulty * floor**2), dtype=np.float64)
+    return np.sqrt(sigma**2 + 0.5 * difficulty[:, np.newaxis] * floor**2)
 
 
 def parse_calibration(value: dict[str, Any]) -> Calibration:

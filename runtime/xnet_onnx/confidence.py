@@ -18,11 +18,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import numpy as np
+import numpy.typing as npt
+
 from .calibration import Calibration
-from .domain import DomainResult
+from .spectrum import FloatArray
 from .stability import Stability
 
-__all__ = ["LEVELS", "VERDICT_LEVEL", "Confidence", "Level", "judge"]
+__all__ = ["LEVELS", "VERDICT_LEVEL", "Confidence", "Level", "grade", "reasons_of"]
 
 Level = Literal["high", "medium", "low", "outside"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -62,80 +65,73 @@ class Confidence:
     expected_mse: float
 
 
-def judge(
-    calibration: Calibration,
-    domain: DomainResult,
-    stability: Stability,
-    *,
-    half_width: float | None,
-    expected_error: float | None,
-    expected_mse: float,
-    r_sigma: float | None,
-    interval_level: float,
-) -> Confidence:
-    """Give the verdict.
+def grade(calibration: Calibration, domain_score: FloatArray, half_width: FloatArray) -> npt.NDArray[np.int8]:
+    """Levels of predictions, as places in `LEVELS`.
 
     Parameters
     ----------
     calibration : Calibration
-    domain : DomainResult
-    stability : Stability
-    half_width : float or None
-        Of the first-shell interval at `VERDICT_LEVEL`; None without a shell.
-    expected_error, expected_mse : float
-        From the calibration.
-    r_sigma : float or None
-        Spread of the first-shell distance over the members, in Angstrom.
-    interval_level : float
-        Coverage of the intervals shown.
+    domain_score : ndarray of float64, shape (n,)
+    half_width : ndarray of float64, shape (n,)
+        Of the first-shell interval at `VERDICT_LEVEL`, in Angstrom; NaN without
+        a shell.
 
     Returns
     -------
-    Confidence
+    ndarray of int8, shape (n,)
     """
-    reasons = list(domain.reasons)
-    level: Level
-    if domain.score > 1.0:
-        level = "outside"
-        if not reasons:
-            reasons.append("The spectrum is unlike the training spectra.")
-    elif half_width is None:
-        level = "low"
-        reasons.append("The predicted curve shows no first shell.")
-    else:
-        level = (
-            "high"
-            if half_width <= calibration.high
-            else "medium"
-            if half_width <= calibration.medium
-            else "low"
+    levels = np.full(len(half_width), LEVELS.index("low"), dtype=np.int8)
+    levels[half_width <= calibration.medium] = LEVELS.index("medium")
+    levels[half_width <= calibration.high] = LEVELS.index("high")
+    levels[domain_score > 1.0] = LEVELS.index("outside")
+    return levels
+
+
+def reasons_of(
+    level: Level,
+    domain_score: float,
+    domain_reasons: tuple[str, ...],
+    stability: Stability,
+    r_sigma: float | None,
+) -> tuple[str, ...]:
+    """Why a prediction has its level, in sentences.
+
+    Parameters
+    ----------
+    level : {"high", "medium", "low", "outside"}
+    domain_score : float
+    domain_reasons : tuple of str
+        From `DomainScores`.
+    stability : Stability
+    r_sigma : float or None
+        Spread of the first-shell distance over the members, in Angstrom; None
+        without a shell.
+
+    Returns
+    -------
+    tuple of str
+    """
+    if level == "outside":
+        return domain_reasons or ("The spectrum is unlike the training spectra.",)
+    if r_sigma is None:
+        return (*domain_reasons, "The predicted curve shows no first shell.")
+    if level == "high":
+        return domain_reasons
+    reasons = list(domain_reasons)
+    moved = "when the spectrum is shifted by 1 eV or broadened by 2 eV."
+    if stability.first_shell > UNSTABLE_SHELL:
+        reasons.append(
+            f"The first shell of one network moves by {stability.first_shell:.2f} Angstrom {moved}"
         )
-        if level != "high":
-            if stability.first_shell > UNSTABLE_SHELL:
-                reasons.append(
-                    f"The first shell moves by {stability.first_shell:.2f} Angstrom when the spectrum is "
-                    "shifted by up to 1 eV or broadened by up to 2 eV."
-                )
-            if stability.curve > UNSTABLE_CURVE:
-                reasons.append(
-                    f"The whole curve changes by {100 * stability.curve:.0f} % when the spectrum is "
-                    "shifted by up to 1 eV or broadened by up to 2 eV."
-                )
-            if r_sigma is not None and r_sigma > 0.05:
-                reasons.append(f"The networks disagree on the first shell by {r_sigma:.2f} Angstrom.")
-            if domain.score > NEAR_THE_EDGE:
-                reasons.append("The spectrum is at the edge of what the networks were trained on.")
-            if not reasons:
-                reasons.append(
-                    "Predictions like this one were off by more than a few hundredths of an Angstrom "
-                    "for compounds left out of training."
-                )
-    return Confidence(
-        level=level,
-        reasons=tuple(reasons),
-        interval_level=interval_level,
-        domain_score=domain.score,
-        stability=stability,
-        expected_error=expected_error,
-        expected_mse=expected_mse,
-    )
+    if stability.curve > UNSTABLE_CURVE:
+        reasons.append(f"The whole curve of one network changes by {100 * stability.curve:.0f} % {moved}")
+    if r_sigma > 0.05:
+        reasons.append(f"The networks disagree on the first shell by {r_sigma:.2f} Angstrom.")
+    if domain_score > NEAR_THE_EDGE:
+        reasons.append("The spectrum is at the edge of what the networks were trained on.")
+    if not reasons:
+        reasons.append(
+            "Predictions like this one were off by more than a few hundredths of an Angstrom "
+            "for compounds left out of training."
+        )
+    return tuple(reasons)

@@ -30,7 +30,7 @@ from .stability import broadening_matrix
 __all__ = [
     "Descriptor",
     "Domain",
-    "DomainResult",
+    "DomainScores",
     "Doubt",
     "Gaussian",
     "Scale",
@@ -84,7 +84,7 @@ class Gaussian:
     def log_density(self, scores: FloatArray) -> FloatArray:
         """Log density up to a constant, shape (batch,)."""
         shifted = scores - self.mean
-        square: FloatArray = np.einsum("ij,jk,ik->i", shifted, self.precision, shifted)
+        square: FloatArray = ((shifted @ self.precision) * shifted).sum(axis=1)
         return -0.5 * square - 0.5 * self.log_det
 
 
@@ -121,13 +121,23 @@ class Domain:
     descriptors: tuple[Descriptor, ...]
 
 
-@dataclass(frozen=True)
-class DomainResult:
-    """Score (1 is the threshold), the same by the model input alone, and what is unusual, in sentences."""
+@dataclass(frozen=True, eq=False)
+class DomainScores:
+    """How unlike the training spectra each of n spectra is.
 
-    score: float
-    input_score: float
-    reasons: tuple[str, ...]
+    Parameters
+    ----------
+    score : ndarray of float64, shape (n,)
+        1 is the threshold.
+    input_score : ndarray of float64, shape (n,)
+        The same by the model input alone.
+    reasons : tuple of tuple of str, length n
+        What is unusual, in sentences.
+    """
+
+    score: FloatArray
+    input_score: FloatArray
+    reasons: tuple[tuple[str, ...], ...]
 
 
 #: What each descriptor out of its range means: below, above.
@@ -191,14 +201,22 @@ def describe(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> dict[str, Flo
     kernel = np.hanning(2 * half + 3)[1:-1]
     kernel /= kernel.sum()
     padded = np.pad(values, ((0, 0), (half, half)), mode="edge")
-    smooth = np.apply_along_axis(np.convolve, 1, padded, kernel, "valid")
-    slope = np.gradient(smooth, axis.step, axis=1)
+    smooth = np.zeros_like(values)
+    for i, weight in enumerate(kernel):
+        smooth += weight * padded[:, i : i + axis.count]
+
+    def between(low: float, high: float = np.inf) -> slice:
+        return slice(int(np.searchsorted(energy, low, side="right")), int(np.searchsorted(energy, high)))
+
+    rise = between(-6.0, 8.0)
+    around = slice(max(0, rise.start - 1), rise.stop + 1)
+    slope = np.gradient(smooth[:, around], axis.step, axis=1)[:, rise.start - around.start :]
     return {
-        "pre_edge": smooth[:, energy < -5.0].mean(axis=1),
-        "white_line": smooth[:, (energy > 0.0) & (energy < 15.0)].max(axis=1),
-        "edge_slope": slope[:, (energy > -6.0) & (energy < 8.0)].max(axis=1),
-        "level": smooth[:, energy > 15.0].mean(axis=1),
-        "structure": smooth[:, energy > 5.0].std(axis=1),
+        "pre_edge": smooth[:, : int(np.searchsorted(energy, -5.0))].mean(axis=1),
+        "white_line": smooth[:, between(0.0, 15.0)].max(axis=1),
+        "edge_slope": slope[:, : rise.stop - rise.start].max(axis=1),
+        "level": smooth[:, between(15.0)].mean(axis=1),
+        "structure": smooth[:, between(5.0)].std(axis=1),
         "roughness": np.abs(values - smooth).mean(axis=1),
     }
 
@@ -208,7 +226,7 @@ def domain_of(
     axis: EnergyAxis,
     inputs: npt.NDArray[np.float32],
     features: npt.NDArray[np.float32] | None,
-) -> list[DomainResult]:
+) -> DomainScores:
     """Score model inputs.
 
     Parameters
@@ -221,30 +239,27 @@ def domain_of(
 
     Returns
     -------
-    list of DomainResult
+    DomainScores
     """
     looks = domain_looks(domain, axis, inputs, features)
     properties = describe(inputs, axis)
-    results = []
-    for i in range(len(inputs)):
-        reasons: list[str] = []
-        for doubt in domain.doubts:
-            if looks[doubt.name][i] > 1.0:
-                reasons.append(doubt.reason)
-        for descriptor in domain.descriptors:
-            below, above = MEANING[descriptor.name]
-            value = properties[descriptor.name][i]
-            if value < descriptor.low:
-                reasons.append(below)
-            elif value > descriptor.high:
-                reasons.append(above)
-        for name, sentence in (("distance", DISTANT), ("residual", RESIDUAL), ("features", FEATURES)):
-            if name in looks and looks[name][i] > 1.0:
-                reasons.append(sentence)
-        score = max(float(values[i]) for values in looks.values())
-        by_input = max(float(values[i]) for name, values in looks.items() if name != "features")
-        results.append(DomainResult(score, by_input, tuple(dict.fromkeys(reasons))))
-    return results
+    # In the order in which they are told.
+    unusual = [(looks[doubt.name] > 1.0, doubt.reason) for doubt in domain.doubts]
+    for descriptor in domain.descriptors:
+        below, above = MEANING[descriptor.name]
+        value = properties[descriptor.name]
+        unusual += [(value < descriptor.low, below), (value > descriptor.high, above)]
+    for name, sentence in (("distance", DISTANT), ("residual", RESIDUAL), ("features", FEATURES)):
+        if name in looks:
+            unusual.append((looks[name] > 1.0, sentence))
+    reasons: list[list[str]] = [[] for _ in range(len(inputs))]
+    for rows, sentence in unusual:
+        for i in np.flatnonzero(rows).tolist():
+            if sentence not in reasons[i]:
+                reasons[i].append(sentence)
+    by_input = np.max([values for name, values in looks.items() if name != "features"], axis=0)
+    score = np.maximum(by_input, looks["features"]) if "features" in looks else by_input
+    return DomainScores(score, by_input, tuple(map(tuple, reasons)))
 
 
 def smoothed(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> FloatArray:

@@ -10,10 +10,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from .spectrum import FloatArray
 
-__all__ = ["FirstShell", "Peak", "find_peaks", "first_shell", "peak_positions"]
+__all__ = [
+    "Curves",
+    "FirstShell",
+    "Peak",
+    "PeakTable",
+    "find_peaks",
+    "first_shell",
+    "peak_positions",
+    "peak_table",
+    "peaks_of",
+    "read_curves",
+    "spread_of_peaks",
+]
 
 # A lone carbon at 2 Angstrom reaches 0.45 in G2, a hydrogen 0.08 (weight 0.1, cutoff 6).
 MIN_HEIGHT = 0.3
@@ -62,14 +75,88 @@ class FirstShell:
     upper: float | None = None
 
 
-def _vertex(left: float, centre: float, right: float) -> float:
-    """Offset of a maximum from its grid point, in grid steps, from -0.5 to 0.5."""
-    if min(left, centre, right) > 0.0:
-        left, centre, right = np.log([left, centre, right])
+@dataclass(frozen=True, eq=False)
+class PeakTable:
+    """The peaks of many curves, curve by curve and by ascending distance.
+
+    Parameters
+    ----------
+    curve : ndarray of int64, shape (p,)
+        Which curve each peak belongs to.
+    index : ndarray of int64, shape (p,)
+        Its nearest grid point.
+    r : ndarray of float64, shape (p,)
+        Its position in Angstrom.
+    """
+
+    curve: npt.NDArray[np.int64]
+    index: npt.NDArray[np.int64]
+    r: FloatArray
+
+    def first(self, curves: int) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+        """First peak of each of so many curves: position, NaN without one, and row in the table, or -1."""
+        rows = np.full(curves, -1, dtype=np.int64)
+        # Backwards, so that what stays written is each curve's first.
+        rows[self.curve[::-1]] = np.arange(self.curve.size)[::-1]
+        position = np.full(curves, np.nan)
+        position[rows >= 0] = self.r[rows[rows >= 0]]
+        return position, rows
+
+
+def _vertex(left: FloatArray, centre: FloatArray, right: FloatArray) -> FloatArray:
+    """Offsets of maxima from their grid points, in grid steps, from -0.5 to 0.5; any shape."""
+    three = np.stack([left, centre, right])
+    positive = (three > 0.0).all(axis=0)
+    logs = np.log(np.where(positive, three, 1.0))
+    left, centre, right = np.where(positive, logs, three)
     curvature = left - 2.0 * centre + right
-    if curvature >= 0.0:
-        return 0.0
-    return float(np.clip(0.5 * (left - right) / curvature, -0.5, 0.5))
+    bent = curvature < 0.0
+    offset = 0.5 * (left - right) / np.where(bent, curvature, -1.0)
+    return np.where(bent, np.minimum(np.maximum(offset, -0.5), 0.5), 0.0)
+
+
+def peak_table(r: FloatArray, curves: FloatArray) -> PeakTable:
+    """Positions of the maxima of G2 curves that stand for atoms.
+
+    Parameters
+    ----------
+    r : ndarray of float64, shape (n,)
+        Uniform grid in Angstrom.
+    curves : ndarray of float64, shape (k, n)
+        G2.
+
+    Returns
+    -------
+    PeakTable
+        Maxima lower than 0.3 or than a tenth of the highest point, or that rise
+        by less than 0.1 out of the higher of the two valleys beside them, are
+        left out.
+    """
+    n = r.size
+    centre = curves[:, 1:-1]
+    lowest = np.maximum(MIN_HEIGHT, MIN_RELATIVE_HEIGHT * curves.max(axis=1))
+    top = (centre > curves[:, :-2]) & (centre >= curves[:, 2:]) & (centre >= lowest[:, np.newaxis])
+    curve, index = np.nonzero(top)
+    index = index + 1
+    around = curves[curve]
+    height = around[np.arange(curve.size), index]
+    points = np.arange(n)
+    at = index[:, np.newaxis]
+    higher = around > height[:, np.newaxis]
+    # A valley reaches to the nearest higher point, or to the end of the grid.
+    left_end = np.where(higher & (points < at), points, 0).max(axis=1, initial=0)
+    right_end = np.where(higher & (points > at), points, n).min(axis=1, initial=n)
+    on_left = (points >= left_end[:, np.newaxis]) & (points <= at)
+    on_right = (points <= right_end[:, np.newaxis]) & (points >= at)
+    valley = np.maximum(
+        np.where(on_left, around, np.inf).min(axis=1, initial=np.inf),
+        np.where(on_right, around, np.inf).min(axis=1, initial=np.inf),
+    )
+    kept = height - valley >= MIN_PROMINENCE
+    curve, index, around = curve[kept], index[kept], around[kept]
+    row = np.arange(curve.size)
+    offset = _vertex(around[row, index - 1], around[row, index], around[row, index + 1])
+    return PeakTable(curve, index, r[index] + offset * (r[1] - r[0]))
 
 
 def peak_positions(r: FloatArray, curve: FloatArray) -> list[tuple[float, int]]:
@@ -85,36 +172,112 @@ def peak_positions(r: FloatArray, curve: FloatArray) -> list[tuple[float, int]]:
     Returns
     -------
     list of (float, int)
-        Position in Angstrom and index of the nearest grid point, ascending.
-        Maxima lower than 0.3 or than a tenth of the highest point, or that rise
-        by less than 0.1 out of the higher of the two valleys beside them, are
-        left out.
+        Position in Angstrom and index of the nearest grid point, ascending; the
+        rules are those of `peak_table`.
     """
-    n = curve.size
-    lowest = max(MIN_HEIGHT, MIN_RELATIVE_HEIGHT * float(curve.max()))
-    found: list[tuple[float, int]] = []
-    for i in range(1, n - 1):
-        if not (curve[i] > curve[i - 1] and curve[i] >= curve[i + 1] and curve[i] >= lowest):
-            continue
-        higher = np.flatnonzero(curve > curve[i])
-        left = higher[higher < i]
-        right = higher[higher > i]
-        valley_left = curve[left[-1] if left.size else 0 : i + 1].min()
-        valley_right = curve[i : right[0] + 1 if right.size else n].min()
-        if curve[i] - max(valley_left, valley_right) < MIN_PROMINENCE:
-            continue
-        offset = _vertex(curve[i - 1], curve[i], curve[i + 1])
-        found.append((float(r[i] + offset * (r[1] - r[0])), i))
-    return found
+    found = peak_table(r, curve[np.newaxis])
+    return list(zip(found.r.tolist(), found.index.tolist(), strict=True))
 
 
-def _member_position(r: FloatArray, curve: FloatArray, near: float) -> float:
-    """Position of one member's highest point within the window around a peak."""
-    window = np.flatnonzero(np.abs(r - near) <= MEMBER_WINDOW)
-    i = int(window[np.argmax(curve[window])])
-    if i in (window[0], window[-1]) or i in (0, r.size - 1):
-        return float(r[i])
-    return float(r[i] + _vertex(curve[i - 1], curve[i], curve[i + 1]) * (r[1] - r[0]))
+def spread_of_peaks(r: FloatArray, members: FloatArray, found: PeakTable) -> FloatArray:
+    """Standard deviation of the position of each peak over the members.
+
+    Parameters
+    ----------
+    r : ndarray of float64, shape (n,)
+        Grid in Angstrom.
+    members : ndarray of float64, shape (k, m, n)
+        G2 of each member.
+    found : PeakTable
+        Of the mean curves.
+
+    Returns
+    -------
+    ndarray of float64, shape (p,)
+        In Angstrom. Each member's own position is that of its highest point
+        within 0.3 Angstrom of the peak.
+    """
+    if members.shape[1] < 2:
+        return np.zeros(found.r.size)
+    step = float(r[1] - r[0])
+    reach = int(MEMBER_WINDOW / step) + 1
+    window = found.index[:, np.newaxis] + np.arange(-reach, reach + 1)
+    clipped = np.clip(window, 0, r.size - 1)
+    inside = (clipped == window) & (np.abs(r[clipped] - found.r[:, np.newaxis]) <= MEMBER_WINDOW)
+    values = members[
+        found.curve[:, np.newaxis, np.newaxis],
+        np.arange(members.shape[1])[:, np.newaxis],
+        clipped[:, np.newaxis, :],
+    ]
+    best = np.where(inside[:, np.newaxis, :], values, -np.inf).argmax(axis=2)
+    first = inside.argmax(axis=1)[:, np.newaxis]
+    last = inside.shape[1] - 1 - inside[:, ::-1].argmax(axis=1)[:, np.newaxis]
+    index = np.take_along_axis(clipped, best, axis=1)
+    # At the end of the window or of the grid there is no point beyond to put a parabola through.
+    free = (best > first) & (best < last) & (index > 0) & (index < r.size - 1)
+    three = [
+        np.take_along_axis(values, np.clip(best + k, 0, values.shape[2] - 1)[..., np.newaxis], axis=2)[..., 0]
+        for k in (-1, 0, 1)
+    ]
+    own = r[index] + np.where(free, _vertex(*three), 0.0) * step
+    return np.asarray(own.std(axis=1, ddof=1), dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """What the members say about n spectra, and the distances in it.
+
+    Parameters
+    ----------
+    members : ndarray of float64, shape (n, m, k)
+        G2 of each member.
+    mean, sigma : ndarray of float64, shape (n, k)
+        Mean and standard deviation over the members (paper section 2.4).
+    peaks : PeakTable
+        Of the mean curves.
+    r_sigma : ndarray of float64, shape (p,)
+        Spread of each peak over the members, in Angstrom.
+    first_shell : ndarray of float64, shape (n,)
+        Distance of the first peak in Angstrom; NaN where the curve has none.
+    first_row : ndarray of int64, shape (n,)
+        Its row in `peaks`, or -1.
+    """
+
+    members: FloatArray
+    mean: FloatArray
+    sigma: FloatArray
+    peaks: PeakTable
+    r_sigma: FloatArray
+    first_shell: FloatArray
+    first_row: npt.NDArray[np.int64]
+
+    def of_first(self, values: FloatArray, without: float) -> FloatArray:
+        """A property of the peaks (p,) for the first shells, (n,)."""
+        found = self.first_row >= 0
+        result = np.full(self.first_row.size, without)
+        result[found] = values[self.first_row[found]]
+        return result
+
+
+def read_curves(r: FloatArray, members: FloatArray) -> Curves:
+    """Find the distances in the curves of many spectra.
+
+    Parameters
+    ----------
+    r : ndarray of float64, shape (k,)
+        Grid in Angstrom.
+    members : ndarray of float64, shape (n, m, k)
+        G2 of each member.
+
+    Returns
+    -------
+    Curves
+    """
+    mean = members.mean(axis=1)
+    sigma = members.std(axis=1, ddof=1) if members.shape[1] > 1 else np.zeros_like(mean)
+    peaks = peak_table(r, mean)
+    first, row = peaks.first(len(mean))
+    return Curves(members, mean, sigma, peaks, spread_of_peaks(r, members, peaks), first, row)
 
 
 def find_peaks(r: FloatArray, members: FloatArray) -> tuple[Peak, ...]:
@@ -130,16 +293,30 @@ def find_peaks(r: FloatArray, members: FloatArray) -> tuple[Peak, ...]:
     Returns
     -------
     tuple of Peak
-        By ascending distance. Each member's own position is that of its highest
-        point within 0.3 Angstrom of the peak.
+        By ascending distance.
     """
-    mean = members.mean(axis=0)
-    peaks = []
-    for position, i in peak_positions(r, mean):
-        own = np.array([_member_position(r, curve, position) for curve in members])
-        spread = float(np.std(own, ddof=1)) if own.size > 1 else 0.0
-        peaks.append(Peak(position, spread, float(mean[i])))
-    return tuple(peaks)
+    return peaks_of(read_curves(r, members[np.newaxis]))[0]
+
+
+def peaks_of(curves: Curves) -> list[tuple[Peak, ...]]:
+    """The peaks of each spectrum, by ascending distance.
+
+    Parameters
+    ----------
+    curves : Curves
+
+    Returns
+    -------
+    list of tuple of Peak, length n
+    """
+    found: list[list[Peak]] = [[] for _ in range(len(curves.mean))]
+    table = curves.peaks
+    heights = curves.mean[table.curve, table.index]
+    for i, *values in zip(
+        table.curve.tolist(), table.r.tolist(), curves.r_sigma.tolist(), heights.tolist(), strict=True
+    ):
+        found[i].append(Peak(*values))
+    return [tuple(peaks) for peaks in found]
 
 
 def first_shell(peaks: tuple[Peak, ...]) -> FirstShell | None:

@@ -7,17 +7,29 @@ is tested to 1e-6 on measured spectra.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
-from numpy.polynomial import Polynomial
+import numpy.typing as npt
+from numpy.polynomial import polynomial, polyutils
 
 from .errors import CoverageError, EdgeError, SpectrumError
-from .spectrum import FloatArray, NormalizedSpectrum
+from .spectrum import FloatArray, NormalizedBatch, NormalizedSpectrum
 
-__all__ = ["as_normalized", "check_spectrum", "find_e0", "normalize", "separate_duplicates"]
+__all__ = [
+    "as_normalized",
+    "as_normalized_many",
+    "check_spectrum",
+    "find_e0",
+    "normalize",
+    "normalize_many",
+    "separate_duplicates",
+]
 
 MIN_POINTS = 20
 TINY_ENERGY = 0.0005
 MIN_POST_EDGE = 30.0
+MIN_EDGE_STEP = 1e-12
 
 
 def check_spectrum(energy: FloatArray, mu: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -114,59 +126,96 @@ def _typical_step(energy: FloatArray) -> float:
 
 
 def _smooth_lorentzian(x: FloatArray, y: FloatArray, step: float, sigma: float) -> FloatArray:
-    """Convolve y(x) with a Lorentzian of half width `sigma` (Larch's smooth)."""
+    """Convolve the rows y(x) with a Lorentzian of half width `sigma` (Larch's smooth)."""
     pad = 5
     first = step * int((x.min() - pad * step) / step)
     last = step * int((x.max() + pad * step) / step)
     n = min(1 + int(abs(last - first + step * 0.1) / step), 50 * x.size)
     grid = np.linspace(first, last, n)
-    values = np.interp(grid, x, y)
+    values = np.array([np.interp(grid, x, row) for row in y])
     window = 1.0 / (1.0 + ((np.arange(2 * n) - n) * step / sigma) ** 2)
-    mirrored = np.concatenate((values[n:0:-1], values, values[-1 : -n - 1 : -1]))
+    mirrored = np.concatenate((values[:, n:0:-1], values, values[:, -1 : -n - 1 : -1]), axis=1)
     # The same as np.convolve(..., mode="valid"), by FFT: Larch's direct sum is quadratic in n.
-    size = mirrored.size + window.size - 1
+    size = mirrored.shape[1] + window.size - 1
     length = 1 << (size - 1).bit_length()
-    full = np.fft.irfft(np.fft.rfft(mirrored, length) * np.fft.rfft(window / window.sum(), length), length)
-    shorter, longer = sorted((mirrored.size, window.size))
-    smoothed = full[shorter - 1 : longer]
-    if smoothed.size > n:
-        smoothed = smoothed[(smoothed.size - n) // 2 :][:n]
-    return np.interp(x, grid, smoothed)
+    response = np.fft.rfft(window / window.sum(), length)
+    full = np.fft.irfft(np.fft.rfft(mirrored, length, axis=1) * response, length, axis=1)
+    shorter, longer = sorted((mirrored.shape[1], window.size))
+    smoothed = full[:, shorter - 1 : longer]
+    if smoothed.shape[1] > n:
+        smoothed = smoothed[:, (smoothed.shape[1] - n) // 2 :][:, :n]
+    return np.array([np.interp(x, grid, row) for row in smoothed])
 
 
-def _steepest(energy: FloatArray, mu: FloatArray, smooth_step: float | None) -> tuple[float, int]:
-    """Energy and index of the highest derivative whose two neighbours are high too."""
+@lru_cache(maxsize=128)
+def _smoother(x: bytes, step: float) -> FloatArray:
+    """Make a matrix of `_smooth_lorentzian` for a grid, to multiply spectra with from the left."""
+    grid = np.frombuffer(x)
+    return _smooth_lorentzian(grid, np.eye(grid.size), step, step).T
+
+
+#: From so many spectra on one grid, a matrix is made of what is done to each of them.
+MANY = 16
+
+
+def _steepest(
+    energy: FloatArray, mu: FloatArray, smooth_step: float | None
+) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+    """Energies and indices of the highest derivatives whose two neighbours are high too; mu (k, n)."""
     energy = separate_duplicates(energy)[:-1]
-    mu = mu[:-1]
+    mu = mu[:, :-1]
     n = energy.size
     margin = max(3, int(n * 0.02))
     with np.errstate(divide="ignore", invalid="ignore"):
-        derivative = np.gradient(mu) / np.gradient(energy)
+        derivative = np.gradient(mu, axis=1) / np.gradient(energy)
     if smooth_step is not None:
-        derivative = _smooth_lorentzian(energy, derivative, smooth_step, smooth_step)
+        if len(mu) >= MANY and np.isfinite(derivative).all():
+            derivative = (_smoother(energy.tobytes(), smooth_step) @ derivative.T).T
+        else:
+            derivative = _smooth_lorentzian(energy, derivative, smooth_step, smooth_step)
     derivative = np.where(np.isfinite(derivative), derivative, -1.0)
-    inner = derivative[margin:-margin]
-    if inner.size == 0:
-        return float(energy[0]), 0
-    derivative = (derivative - inner.min()) / max(1e-10, float(np.ptp(inner)))
+    inner = derivative[:, margin:-margin]
+    if inner.shape[1] == 0:
+        return np.full(len(mu), energy[0]), np.zeros(len(mu), dtype=np.int64)
+    lowest = inner.min(axis=1)[:, np.newaxis]
+    derivative = (derivative - lowest) / np.maximum(1e-10, inner.max(axis=1)[:, np.newaxis] - lowest)
 
     threshold = 0.60 if n > 20 else 0.30
     high = derivative > threshold
     for _ in range(2):
-        if np.count_nonzero(high) >= 3:
+        few = np.count_nonzero(high, axis=1) < 3
+        if not few.any():
             break
         threshold *= 0.5
-        high = derivative > threshold
-    if np.count_nonzero(high) < 3:
-        high = np.ones(n, dtype=bool)
+        high[few] = derivative[few] > threshold
+    high[np.count_nonzero(high, axis=1) < 3] = True
 
-    best, best_value = 0, 0.0
-    for i in np.flatnonzero(high):
-        if i < margin or i > n - margin or i + 1 >= n:
-            continue
-        if derivative[i] > best_value and high[i + 1] and high[i - 1]:
-            best, best_value = int(i), float(derivative[i])
-    return float(energy[best]), best
+    amid = np.zeros_like(high)
+    amid[:, 1:-1] = high[:, 1:-1] & high[:, 2:] & high[:, :-2]
+    amid[:, :margin] = False
+    amid[:, n - margin + 1 :] = False
+    value = np.where(amid & (derivative > 0.0), derivative, 0.0)
+    best = value.argmax(axis=1)
+    return energy[best], best
+
+
+def _find_e0s(energy: FloatArray, mu: FloatArray) -> FloatArray:
+    """`find_e0` for the rows of mu (k, n), shape (k,)."""
+    rough, index = _steepest(energy, mu, None)
+    step = _typical_step(separate_duplicates(energy)[:-1])
+    if not np.isfinite(step):
+        step = 1.0
+    e0s = np.empty(len(mu))
+    for near, rows in _by_value(rough):
+        at = int(index[rows[0]])
+        start, stop = max(3, at - 75), min(at + 75, energy.size - 3)
+        if at < 0.05 * energy.size:
+            near = float(energy.mean())
+            start, stop = max(3, at - 20), energy.size - 3
+        smooth_step = 0.5 * (max(0.01, min(1.0, step)) + max(0.01, min(1.0, near / 25000.0)))
+        found, refined = _steepest(energy[start:stop], mu[rows, start:stop], smooth_step)
+        e0s[rows] = np.where(refined >= 1, found, energy[start + 2])
+    return e0s
 
 
 def find_e0(energy: FloatArray, mu: FloatArray) -> float:
@@ -182,21 +231,15 @@ def find_e0(energy: FloatArray, mu: FloatArray) -> float:
     float
         e0 in eV (``larch.xafs.find_e0``).
     """
-    rough, index = _steepest(energy, mu, None)
-    step = _typical_step(separate_duplicates(energy)[:-1])
-    if not np.isfinite(step):
-        step = 1.0
-    start, stop = max(3, index - 75), min(index + 75, energy.size - 3)
-    if index < 0.05 * energy.size:
-        rough = float(energy.mean())
-        start, stop = max(3, index - 20), energy.size - 3
-    smooth_step = 0.5 * (max(0.01, min(1.0, step)) + max(0.01, min(1.0, rough / 25000.0)))
-    e0, refined = _steepest(energy[start:stop], mu[start:stop], smooth_step)
-    return e0 if refined >= 1 else float(energy[start + 2])
+    return float(_find_e0s(energy, mu[np.newaxis])[0])
 
 
-def _polyfit(x: FloatArray, y: FloatArray, degree: int) -> Polynomial:
-    return Polynomial.fit(x, y, deg=degree)
+def _fit(x: FloatArray, y: FloatArray, degree: int, at: FloatArray) -> FloatArray:
+    """Polynomials through the rows y(x), each at the energies `at`, shape (k, at.size)."""
+    domain = polyutils.getdomain(x)
+    window = np.array([-1.0, 1.0])
+    coefficients = polynomial.polyfit(polyutils.mapdomain(x, domain, window), y.T, degree)
+    return np.asarray(polynomial.polyval(polyutils.mapdomain(at, domain, window), coefficients))
 
 
 def normalize(
@@ -252,6 +295,98 @@ def normalize(
             "expected an edge energy inside the scan: leave e0 out to have it found"
         )
     e0 = find_e0(energy, mu) if e0 is None else float(e0)
+    done = _normalize_at(energy, mu[np.newaxis], e0, pre1, pre2, norm1, norm2, nnorm)
+    if done.edge_step[0] <= MIN_EDGE_STEP:
+        raise _falling(done, 0)
+    return done.one(0)
+
+
+def normalize_many(
+    energy: FloatArray, mu: FloatArray
+) -> tuple[list[tuple[npt.NDArray[np.int64], NormalizedBatch]], dict[int, SpectrumError]]:
+    """Normalise many spectra of one energy grid, each as `normalize` does with its defaults.
+
+    Parameters
+    ----------
+    energy : ndarray of float64, shape (n,)
+        Photon energy in eV, strictly increasing.
+    mu : ndarray of float64, shape (k, n)
+
+    Returns
+    -------
+    batches : list of (ndarray of int64, NormalizedBatch)
+        Rows of mu, and these spectra; one batch for each e0.
+    errors : dict of int to SpectrumError
+        For the other rows, what `normalize` would raise.
+    """
+    good, errors = _usable(energy, mu)
+    batches = []
+    if good.size:
+        energy = separate_duplicates(np.asarray(energy, dtype=np.float64))
+        rows_of_e0 = _by_value(_find_e0s(energy, mu[good]))
+        for e0, chosen in rows_of_e0:
+            rows = good[chosen]
+            try:
+                done = _normalize_at(energy, mu[rows], e0)
+            except SpectrumError as error:
+                errors.update(dict.fromkeys(rows.tolist(), error))
+                continue
+            rising = done.edge_step > MIN_EDGE_STEP
+            for i in np.flatnonzero(~rising):
+                errors[int(rows[i])] = _falling(done, int(i))
+            if rising.any():
+                batches.append((rows[rising], done if rising.all() else done.take(rising)))
+    return batches, errors
+
+
+def _usable(energy: FloatArray, mu: FloatArray) -> tuple[npt.NDArray[np.int64], dict[int, SpectrumError]]:
+    """Rows that pass `check_spectrum`, and what it raises for the others."""
+    fine = np.asarray(np.isfinite(mu).all(axis=1))
+    fine[fine] = np.ptp(mu[fine], axis=1) > 1e-12 * np.maximum(1.0, np.abs(mu[fine]).max(axis=1))
+    if (
+        energy.ndim != 1
+        or energy.size < MIN_POINTS
+        or not np.isfinite(energy).all()
+        or (np.diff(energy) <= 0).any()
+    ):
+        fine[:] = False
+    errors: dict[int, SpectrumError] = {}
+    for i in np.flatnonzero(~fine):
+        try:
+            check_spectrum(energy, mu[i])
+        except SpectrumError as error:
+            errors[int(i)] = error
+    return np.flatnonzero(fine), errors
+
+
+def _by_value(values: FloatArray) -> list[tuple[float, npt.NDArray[np.int64]]]:
+    """Each value and where it stands."""
+    if values.size == 0:
+        return []
+    # Not np.unique: it loads numpy.ma, 7 ms of every start.
+    order = np.argsort(values, kind="stable")
+    starts = np.flatnonzero(np.diff(values[order])) + 1
+    return [(float(values[rows[0]]), rows) for rows in np.split(order, starts)]
+
+
+def _falling(done: NormalizedBatch, row: int) -> EdgeError:
+    return EdgeError(
+        f"the absorption falls by {-done.edge_step[row]:.4g} at {done.e0:.2f} eV; expected a rise: are i0 "
+        "and the transmitted intensity swapped, or is this the wrong column?"
+    )
+
+
+def _normalize_at(
+    energy: FloatArray,
+    mu: FloatArray,
+    e0: float,
+    pre1: float | None = None,
+    pre2: float | None = None,
+    norm1: float | None = None,
+    norm2: float | None = None,
+    nnorm: int | None = None,
+) -> NormalizedBatch:
+    """`normalize` for the rows of mu (k, n), at a known e0; an edge step can be negative."""
     ie0 = _index_nearest(energy, e0)
     if ie0 < 3:
         raise CoverageError(
@@ -294,10 +429,11 @@ def normalize(
 
     first, last = _index_at_or_below(energy, pre1 + e0), _index_nearest(energy, pre2 + e0)
     if npre == 0:
-        pre_edge = np.full_like(energy, mu[first : max(last, first + 1)].mean())
+        mean = mu[:, first : max(last, first + 1)].mean(axis=1)
+        pre_edge = np.repeat(mean[:, np.newaxis], energy.size, axis=1)
     else:
         last = min(energy.size, first + 2) if last - first < 2 else last
-        pre_edge = _polyfit(energy[first:last], mu[first:last], 1)(energy)
+        pre_edge = _fit(energy[first:last], mu[:, first:last], 1, energy)
 
     first, last = _index_at_or_below(energy, norm1 + e0), _index_nearest(energy, norm2 + e0)
     first = min(first, energy.size - 3)
@@ -306,18 +442,15 @@ def normalize(
         nnorm = 0
     elif last - first < 5:
         nnorm = min(1, nnorm)
-    above = _polyfit(energy[first:last], (mu - pre_edge)[first:last], nnorm)(energy)
+    signal = mu - pre_edge
+    above = _fit(energy[first:last], signal[:, first:last], nnorm, energy)
 
-    edge_step = float(above[ie0])
-    if edge_step <= 1e-12:
-        raise EdgeError(
-            f"the absorption falls by {-edge_step:.4g} at {e0:.2f} eV; expected a rise: are i0 and "
-            "the transmitted intensity swapped, or is this the wrong column?"
-        )
-    norm = (mu - pre_edge) / edge_step
-    flat = norm.copy()
-    residue = above / edge_step
-    flat[ie0:] = (norm - residue + residue[ie0])[ie0:]
+    edge_step = above[:, ie0].copy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        norm = signal / edge_step[:, np.newaxis]
+        flat = norm.copy()
+        residue = above[:, ie0:] / edge_step[:, np.newaxis]
+        flat[:, ie0:] = norm[:, ie0:] - residue + residue[:, :1]
 
     warnings: list[str] = []
     if npre == 0:
@@ -325,7 +458,7 @@ def normalize(
             f"only {e0 - energy[0]:.0f} eV and few points of pre-edge: a constant was subtracted "
             "instead of a line"
         )
-    return NormalizedSpectrum(
+    return NormalizedBatch(
         energy=energy,
         norm=norm,
         flat=flat,
@@ -367,23 +500,56 @@ def as_normalized(energy: FloatArray, norm: FloatArray) -> NormalizedSpectrum:
         scale from 0 to about 1.
     """
     energy, norm = check_spectrum(energy, norm)
-    energy = separate_duplicates(energy)
-    e0 = find_e0(energy, norm)
-    below = float(np.mean(norm[: max(1, _index_nearest(energy, energy[0] + 2.0))]))
-    top = norm[energy >= energy[-1] - 15.0]
-    above = float(np.mean(top))
-    if abs(below) > 0.25 or not 0.6 < above < 1.4:
-        raise SpectrumError(
-            f"the data start at {below:.3g} and end at {above:.3g}; normalised data start near 0 "
-            "and end near 1: leave out --normalized to have them normalised here"
-        )
-    return NormalizedSpectrum(
-        energy=energy,
-        norm=norm,
-        flat=norm,
-        e0=e0,
-        edge_step=1.0,
-        pre_edge=np.zeros_like(norm),
-        post_edge=np.ones_like(norm),
-        recipe={"method": "as given"},
-    )
+    batches, errors = as_normalized_many(energy, norm[np.newaxis])
+    for error in errors.values():
+        raise error
+    return batches[0][1].one(0)
+
+
+def as_normalized_many(
+    energy: FloatArray, norm: FloatArray
+) -> tuple[list[tuple[npt.NDArray[np.int64], NormalizedBatch]], dict[int, SpectrumError]]:
+    """Take many normalised spectra of one energy grid, each as `as_normalized` does.
+
+    Parameters
+    ----------
+    energy : ndarray of float64, shape (n,)
+    norm : ndarray of float64, shape (k, n)
+
+    Returns
+    -------
+    batches, errors
+        As `normalize_many`.
+    """
+    good, errors = _usable(energy, norm)
+    batches = []
+    if good.size:
+        energy = separate_duplicates(np.asarray(energy, dtype=np.float64))
+        below = norm[:, : max(1, _index_nearest(energy, energy[0] + 2.0))].mean(axis=1)
+        above = norm[:, energy >= energy[-1] - 15.0].mean(axis=1)
+        scaled = (np.abs(below) <= 0.25) & (above > 0.6) & (above < 1.4)
+        for i in good[~scaled[good]].tolist():
+            errors[i] = SpectrumError(
+                f"the data start at {below[i]:.3g} and end at {above[i]:.3g}; normalised data start near 0 "
+                "and end near 1: leave out --normalized to have them normalised here"
+            )
+        good = good[scaled[good]]
+        for e0, chosen in _by_value(_find_e0s(energy, norm[good])):
+            rows = good[chosen]
+            values = norm[rows]
+            batches.append(
+                (
+                    rows,
+                    NormalizedBatch(
+                        energy=energy,
+                        norm=values,
+                        flat=values,
+                        e0=e0,
+                        edge_step=np.ones(rows.size),
+                        pre_edge=np.zeros_like(values),
+                        post_edge=np.ones_like(values),
+                        recipe={"method": "as given"},
+                    ),
+                )
+            )
+    return batches, errors

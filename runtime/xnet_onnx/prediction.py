@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,54 +11,29 @@ import numpy.typing as npt
 
 from .bundle import Bundle, load_bundle
 from .calibration import Evidence
-from .confidence import VERDICT_LEVEL, Confidence, judge
-from .domain import domain_of
-from .ensemble import run_ensemble, run_with_features
-from .errors import XnetError
-from .identity import check_edge, check_identity
-from .interpret import FirstShell, Peak, find_peaks, first_shell
-from .normalization import as_normalized, normalize
-from .resampling import half_step_energy, resample
+from .confidence import LEVELS, VERDICT_LEVEL, Confidence, grade, reasons_of
+from .domain import DomainScores, domain_of
+from .ensemble import run_ensemble, run_first_member, run_with_features
+from .errors import BundleError, XnetError
+from .interpret import Curves, FirstShell, Peak, first_shell, peaks_of, read_curves
+from .preparation import ModelInput, prepare_many, prepare_normalized
 from .spectrum import FloatArray, NormalizedSpectrum, Spectrum
 from .stability import Stability, measure_stability, perturb
 
 __all__ = [
     "DEFAULT_LEVEL",
-    "ModelInput",
     "Prediction",
+    "Reading",
     "evidence_of",
     "interpret",
     "predict",
     "predict_many",
     "predict_normalized",
-    "prepare",
-    "prepare_normalized",
+    "read_inputs",
 ]
 
 DEFAULT_LEVEL = 0.9
-
-
-@dataclass(frozen=True, eq=False)
-class ModelInput:
-    """A spectrum made ready for the network.
-
-    Parameters
-    ----------
-    label : str
-    values : ndarray of float32, shape (axis.count,)
-        The network's input.
-    energy : ndarray of float64, shape (axis.count,)
-        Their photon energies in eV.
-    preprocessing : dict
-        What was done, in words and numbers (the JSON key of that name).
-    warnings : tuple of str
-    """
-
-    label: str
-    values: npt.NDArray[np.float32]
-    energy: FloatArray
-    preprocessing: dict[str, Any]
-    warnings: tuple[str, ...]
+NO_PEAK = "the predicted curve has no peak: no distance can be read from it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,107 +89,50 @@ class Prediction:
     warnings: tuple[str, ...]
 
 
-def prepare(spectrum: Spectrum, bundle: Bundle, *, normalized: bool = False) -> ModelInput:
-    """Take a spectrum as read to the network's input.
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What comes out for n model inputs, as arrays.
 
     Parameters
     ----------
-    spectrum : Spectrum
-    bundle : Bundle
-    normalized : bool
-        Take mu as normalised already.
-
-    Returns
-    -------
-    ModelInput
-
-    Raises
-    ------
-    SpectrumError
-        If it is not a usable spectrum of the bundle's edge.
+    curves : Curves
+    lower, upper : ndarray of float64, shape (n, k)
+        Calibrated bands of G2.
+    half_width : ndarray of float64, shape (n,)
+        Of the first-shell interval, in Angstrom; NaN without a shell.
+    expected_error : ndarray of float64, shape (n,)
+        Expected size of the first-shell error, in Angstrom; NaN without a shell.
+    expected_mse : ndarray of float64, shape (n,)
+    shell_moved, curve_moved : ndarray of float64, shape (n,)
+        From `measure_stability`.
+    domain : DomainScores
+    level : ndarray of int8, shape (n,)
+        Place in `xnet_onnx.confidence.LEVELS`.
     """
-    check_identity(spectrum, bundle)
-    found = (as_normalized if normalized else normalize)(spectrum.energy, spectrum.mu)
-    inputs = prepare_normalized(
-        found,
-        bundle,
-        label=spectrum.label,
-        mu_source=spectrum.mu_source,
-        warnings=spectrum.warnings,
-    )
-    inputs.preprocessing["energy_shift"] = spectrum.energy_shift
-    return inputs
 
-
-def prepare_normalized(
-    normalized: NormalizedSpectrum,
-    bundle: Bundle,
-    *,
-    label: str = "spectrum",
-    mu_source: str = "mu as given",
-    warnings: tuple[str, ...] = (),
-) -> ModelInput:
-    """Take a normalised spectrum, Larch's or ours, to the network's input.
-
-    Parameters
-    ----------
-    normalized : NormalizedSpectrum
-    bundle : Bundle
-    label, mu_source : str
-        For the output.
-    warnings : tuple of str
-        What was noticed so far.
-
-    Returns
-    -------
-    ModelInput
-
-    Raises
-    ------
-    SpectrumError
-        If the edge is not the bundle's, or the axis is not covered.
-    """
-    noticed = check_edge(normalized, bundle)
-    axis = bundle.axis
-    near = np.abs(normalized.energy - normalized.e0) <= 60.0
-    half_step = half_step_energy(normalized.energy[near], normalized.flat[near])
-    origin = half_step if axis.kind == "edge" else 0.0
-    values = resample(normalized.energy, normalized.flat, axis, origin)
-    preprocessing: dict[str, Any] = {
-        "mu": mu_source,
-        "normalization": normalized.recipe.get("method", "unknown"),
-        "e0": normalized.e0,
-        "edge_step": normalized.edge_step,
-        "half_step_energy": half_step,
-        "energy_shift": 0.0,
-        "axis": axis.kind,
-        "axis_first": axis.first,
-        "axis_last": axis.last,
-        "axis_count": axis.count,
-    }
-    preprocessing.update({key: value for key, value in normalized.recipe.items() if key != "method"})
-    return ModelInput(
-        label=label,
-        values=values,
-        energy=axis.energies(origin),
-        preprocessing=preprocessing,
-        warnings=warnings + normalized.warnings + noticed,
-    )
+    curves: Curves
+    lower: FloatArray
+    upper: FloatArray
+    half_width: FloatArray
+    expected_error: FloatArray
+    expected_mse: FloatArray
+    shell_moved: FloatArray
+    curve_moved: FloatArray
+    domain: DomainScores
+    level: npt.NDArray[np.int8]
 
 
 def evidence_of(
-    peaks: tuple[Peak, ...], members: FloatArray, stability: Stability, domain_score: float
+    curves: Curves, shell_moved: FloatArray, curve_moved: FloatArray, domain_score: FloatArray
 ) -> Evidence:
-    """What a prediction gives away about its own error.
+    """What predictions give away about their own errors.
 
     Parameters
     ----------
-    peaks : tuple of Peak
-        From `find_peaks`.
-    members : ndarray of float64, shape (m, n)
-        G2 of each member.
-    stability : Stability
-    domain_score : float
+    curves : Curves
+    shell_moved, curve_moved : ndarray of float64, shape (n,)
+        From `measure_stability`.
+    domain_score : ndarray of float64, shape (n,)
         By the model input alone.
 
     Returns
@@ -222,16 +140,76 @@ def evidence_of(
     Evidence
         Without a peak, that of a first shell the members do not agree on at all.
     """
-    mean = members.mean(axis=0)
-    variance = members.var(axis=0, ddof=1) if len(members) > 1 else np.zeros(mean.size)
+    heights = curves.mean[curves.peaks.curve, curves.peaks.index]
     return Evidence(
-        r_sigma=peaks[0].r_sigma if peaks else 1.0,
-        shell_height=peaks[0].height if peaks else 0.0,
-        shell_moved=stability.first_shell,
-        curve_moved=stability.curve,
+        r_sigma=curves.of_first(curves.r_sigma, 1.0),
+        shell_height=curves.of_first(heights, 0.0),
+        shell_moved=shell_moved,
+        curve_moved=curve_moved,
         domain_score=domain_score,
-        mean_square_sigma=float(variance.mean()),
-        mean_square=float((mean**2).mean()),
+        mean_square_sigma=(curves.sigma**2).mean(axis=1),
+        mean_square=(curves.mean**2).mean(axis=1),
+    )
+
+
+def read_inputs(
+    values: npt.NDArray[np.float32], bundle: Bundle, *, level: float = DEFAULT_LEVEL, threads: int = 1
+) -> Reading:
+    """Run a calibrated bundle on model inputs, as arrays.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (n, axis.count)
+    bundle : Bundle
+    level : float
+        Coverage of the intervals.
+    threads : int
+        Threads inside one operator.
+
+    Returns
+    -------
+    Reading
+
+    Raises
+    ------
+    OutputError
+        If there is no interval at that level.
+    BundleError
+        If the bundle is not calibrated, or the model cannot be run.
+    """
+    calibration, domain = bundle.calibration, bundle.domain
+    if calibration is None or domain is None:
+        raise BundleError(
+            f"{bundle.title} is not calibrated; expected a bundle that knows its errors: run xnet-onnx "
+            "calibrate on it"
+        )
+    calibration.check_level(level)
+    members, features = run_with_features(bundle, values, threads)
+    curves = read_curves(bundle.r, members)
+    copies = perturb(values, bundle.axis)
+    moved = run_first_member(bundle, copies.reshape(-1, bundle.axis.count), threads)
+    shell_moved, curve_moved = measure_stability(
+        bundle.r, members[:, 0], moved.reshape(len(values), -1, bundle.r.size)
+    )
+    scores = domain_of(domain, bundle.axis, values, features)
+    evidence = evidence_of(curves, shell_moved, curve_moved, scores.input_score)
+    lower, upper = calibration.band_of(curves.mean, curves.sigma, evidence, level)
+    shell = np.isfinite(curves.first_shell)
+    return Reading(
+        curves=curves,
+        lower=lower,
+        upper=upper,
+        half_width=np.where(shell, calibration.shell_half_width(evidence, level), np.nan),
+        expected_error=np.where(shell, calibration.shell_error(evidence), np.nan),
+        expected_mse=calibration.expected_mse(evidence),
+        shell_moved=shell_moved,
+        curve_moved=curve_moved,
+        domain=scores,
+        level=grade(
+            calibration,
+            scores.score,
+            np.where(shell, calibration.shell_half_width(evidence, VERDICT_LEVEL), np.nan),
+        ),
     )
 
 
@@ -270,89 +248,96 @@ def interpret(
     if not inputs:
         return []
     values = np.stack([item.values for item in inputs])
-    calibration, domain = bundle.calibration, bundle.domain
-    if calibration is None or domain is None:
-        outputs = run_ensemble(bundle, values, threads)
-        return [_uncalibrated(item, members, bundle) for item, members in zip(inputs, outputs, strict=True)]
-    calibration.check_level(level)
-    copies = perturb(values, bundle.axis)
-    batch = np.concatenate([values, copies.reshape(-1, bundle.axis.count)])
-    outputs, features = run_with_features(bundle, batch, threads)
-    n = len(values)
-    perturbed = outputs[n:].mean(axis=1).reshape(n, copies.shape[1], bundle.r.size)
-    scores = domain_of(domain, bundle.axis, values, None if features is None else features[:n])
-    results = []
-    for i, item in enumerate(inputs):
-        members = outputs[i]
-        stability = measure_stability(bundle.r, members.mean(axis=0), perturbed[i])
-        plain = _uncalibrated(item, members, bundle)
-        evidence = evidence_of(plain.peaks, members, stability, scores[i].input_score)
-        shell = plain.first_shell
-        half = None if shell is None else calibration.shell_half_width(evidence, level)
-        confidence = judge(
-            calibration,
-            scores[i],
-            stability,
-            half_width=None if shell is None else calibration.shell_half_width(evidence, VERDICT_LEVEL),
-            expected_error=None if shell is None else calibration.shell_error(evidence),
-            expected_mse=calibration.expected_mse(evidence),
-            r_sigma=None if shell is None else shell.r_sigma,
-            interval_level=level,
-        )
-        lower, upper = calibration.band_of(plain.mean, plain.sigma, evidence, level)
-        hidden = confidence.level == "outside" and not force
-        if shell is not None and half is not None:
-            shell = FirstShell(shell.r, shell.r_sigma, max(0.0, shell.r - half), shell.r + half)
-        warnings = plain.warnings
-        if hidden:
-            warnings += (
-                "outside the domain of the model: no distance is given (--force, force=True gives it)",
-            )
-        results.append(
-            replace(
-                plain,
-                lower=lower,
-                upper=upper,
-                peaks=() if hidden else plain.peaks,
-                first_shell=None if hidden else shell,
-                confidence=confidence,
-                warnings=warnings,
-            )
-        )
-    return results
-
-
-def _uncalibrated(inputs: ModelInput, members: FloatArray, bundle: Bundle) -> Prediction:
-    """A prediction without intervals or verdict."""
-    peaks = find_peaks(bundle.r, members)
-    shell = first_shell(peaks)
-    warnings = inputs.warnings
-    if shell is None:
-        warnings += ("the predicted curve has no peak: no distance can be read from it",)
     if bundle.calibration is None or bundle.domain is None:
-        warnings += (
-            "this bundle is not calibrated: sigma is the spread of its members, not an error, and a "
-            "spectrum it does not know is not noticed",
-        )
-    spread = members.std(axis=0, ddof=1) if len(members) > 1 else np.zeros(bundle.r.size)
+        curves = read_curves(bundle.r, run_ensemble(bundle, values, threads))
+        peaks = peaks_of(curves)
+        return [_uncalibrated(item, curves, i, peaks[i], bundle) for i, item in enumerate(inputs)]
+    reading = read_inputs(values, bundle, level=level, threads=threads)
+    peaks = peaks_of(reading.curves)
+    return [_calibrated(item, reading, i, peaks[i], bundle, level, force) for i, item in enumerate(inputs)]
+
+
+def _calibrated(
+    inputs: ModelInput,
+    reading: Reading,
+    i: int,
+    peaks: tuple[Peak, ...],
+    bundle: Bundle,
+    level: float,
+    force: bool,
+) -> Prediction:
+    verdict = LEVELS[int(reading.level[i])]
+    hidden = verdict == "outside" and not force
+    stability = Stability(float(reading.shell_moved[i]), float(reading.curve_moved[i]))
+    warnings = inputs.warnings
+    shell: FirstShell | None = None
+    if peaks:
+        at, half = peaks[0].r, float(reading.half_width[i])
+        shell = FirstShell(at, peaks[0].r_sigma, max(0.0, at - half), at + half)
+    else:
+        warnings += (NO_PEAK,)
+    if hidden:
+        warnings += ("outside the domain of the model: no distance is given (--force, force=True gives it)",)
+    score = float(reading.domain.score[i])
+    confidence = Confidence(
+        level=verdict,
+        reasons=reasons_of(
+            verdict, score, reading.domain.reasons[i], stability, None if shell is None else shell.r_sigma
+        ),
+        interval_level=level,
+        domain_score=score,
+        stability=stability,
+        expected_error=None if shell is None else float(reading.expected_error[i]),
+        expected_mse=float(reading.expected_mse[i]),
+    )
     return Prediction(
         label=inputs.label,
         model=bundle.title,
         element=bundle.element,
         edge=bundle.edge,
         r=bundle.r,
-        members=members,
-        mean=members.mean(axis=0),
-        sigma=spread,
-        lower=None,
-        upper=None,
-        peaks=peaks,
-        first_shell=shell,
-        confidence=None,
+        members=reading.curves.members[i],
+        mean=reading.curves.mean[i],
+        sigma=reading.curves.sigma[i],
+        lower=reading.lower[i],
+        upper=reading.upper[i],
+        peaks=() if hidden else peaks,
+        first_shell=None if hidden else shell,
+        confidence=confidence,
         energy=inputs.energy,
         spectrum=inputs.values.astype(np.float64),
         preprocessing=inputs.preprocessing,
         warnings=warnings,
+    )
+
+
+def _uncalibrated(
+    inputs: ModelInput, curves: Curves, i: int, peaks: tuple[Peak, ...], bundle: Bundle
+) -> Prediction:
+    """A prediction without intervals or verdict."""
+    warnings = inputs.warnings if peaks else (*inputs.warnings, NO_PEAK)
+    return Prediction(
+        label=inputs.label,
+        model=bundle.title,
+        element=bundle.element,
+        edge=bundle.edge,
+        r=bundle.r,
+        members=curves.members[i],
+        mean=curves.mean[i],
+        sigma=curves.sigma[i],
+        lower=None,
+        upper=None,
+        peaks=peaks,
+        first_shell=first_shell(peaks),
+        confidence=None,
+        energy=inputs.energy,
+        spectrum=inputs.values.astype(np.float64),
+        preprocessing=inputs.preprocessing,
+        warnings=(
+            *warnings,
+            "this bundle is not calibrated: sigma is the spread of its members, not an error, and a "
+            "spectrum it does not know is not noticed",
+        ),
     )
 
 
@@ -393,15 +378,7 @@ def predict_many(
         If the bundle cannot be loaded or run.
     """
     bundle = load_bundle() if bundle is None else bundle
-    prepared: list[ModelInput | XnetError] = []
-    for spectrum in spectra:
-        if isinstance(spectrum, XnetError):
-            prepared.append(spectrum)
-            continue
-        try:
-            prepared.append(prepare(spectrum, bundle, normalized=normalized))
-        except XnetError as error:
-            prepared.append(error)
+    prepared = prepare_many(list(spectra), bundle, normalized=normalized)
     inputs = [item for item in prepared if isinstance(item, ModelInput)]
     predictions = iter(interpret(inputs, bundle, level=level, force=force, threads=threads))
     return [item if isinstance(item, XnetError) else next(predictions) for item in prepared]

@@ -10,6 +10,7 @@ measured ones pass through this same module.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -22,8 +23,10 @@ __all__ = [
     "EnergyAxis",
     "check_coverage",
     "gaussian_kernel",
+    "half_step_energies",
     "half_step_energy",
     "resample",
+    "resample_many",
 ]
 
 SMOOTH_FWHM = 1.0
@@ -104,18 +107,73 @@ def half_step_energy(energy: FloatArray, flat: FloatArray) -> float:
     EdgeError
         If the spectrum does not rise through 0.5.
     """
+    found, errors = half_step_energies(energy, flat[np.newaxis])
+    for error in errors.values():
+        raise error
+    return float(found[0])
+
+
+def half_step_energies(energy: FloatArray, flat: FloatArray) -> tuple[FloatArray, dict[int, EdgeError]]:
+    """`half_step_energy` of many spectra of one energy grid.
+
+    Parameters
+    ----------
+    energy : ndarray of float64, shape (n,)
+    flat : ndarray of float64, shape (k, n)
+
+    Returns
+    -------
+    energies : ndarray of float64, shape (k,)
+        In eV; NaN where the spectrum does not rise through 0.5.
+    errors : dict of int to EdgeError
+        For these.
+    """
+    if len(flat) == 0:
+        return np.empty(0), {}
     grid = energy[0] + GRID_STEP * np.arange(int((energy[-1] - energy[0]) / GRID_STEP) + 1)
-    values = np.interp(grid, energy, flat)
-    kernel = gaussian_kernel(SMOOTH_FWHM, GRID_STEP)
-    smooth = np.convolve(np.pad(values, kernel.size // 2, mode="edge"), kernel, mode="valid")
-    rising = np.flatnonzero((smooth[:-1] < 0.5) & (smooth[1:] >= 0.5))
-    if rising.size == 0:
-        raise EdgeError(
-            f"the normalised spectrum runs from {smooth.min():.2f} to {smooth.max():.2f} and never "
+    smooth = (
+        flat @ _smoother(energy.tobytes()).T if len(flat) >= MANY else _smoothed_on_grid(energy, grid, flat)
+    )
+    below = smooth < 0.5
+    rising = below[:, :-1] & ~below[:, 1:]
+    first = rising.argmax(axis=1)
+    found = rising[np.arange(len(flat)), first]
+    low = smooth[np.arange(len(flat)), first]
+    high = smooth[np.arange(len(flat)), first + 1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        energies = grid[first] + GRID_STEP * (0.5 - low) / (high - low)
+    errors = {
+        int(i): EdgeError(
+            f"the normalised spectrum runs from {smooth[i].min():.2f} to {smooth[i].max():.2f} and never "
             "rises through 0.5; expected an absorption edge: check the column and the scan's range"
         )
-    i = int(rising[0])
-    return float(grid[i] + GRID_STEP * (0.5 - smooth[i]) / (smooth[i + 1] - smooth[i]))
+        for i in np.flatnonzero(~found)
+    }
+    return np.where(found, energies, np.nan), errors
+
+
+def _smoothed_on_grid(energy: FloatArray, grid: FloatArray, rows: FloatArray) -> FloatArray:
+    kernel = gaussian_kernel(SMOOTH_FWHM, GRID_STEP)
+    return np.array(
+        [
+            np.convolve(
+                np.pad(np.interp(grid, energy, row), kernel.size // 2, mode="edge"), kernel, mode="valid"
+            )
+            for row in rows
+        ]
+    )
+
+
+#: From so many spectra on one grid, a matrix is made of what is done to each of them.
+MANY = 16
+
+
+@lru_cache(maxsize=64)
+def _smoother(energy: bytes) -> FloatArray:
+    """Make a matrix of `_smoothed_on_grid`, to multiply spectra with from the left."""
+    x = np.frombuffer(energy)
+    grid = x[0] + GRID_STEP * np.arange(int((x[-1] - x[0]) / GRID_STEP) + 1)
+    return np.ascontiguousarray(_smoothed_on_grid(x, grid, np.eye(x.size)).T)
 
 
 def check_coverage(energy: FloatArray, axis: EnergyAxis, origin: float) -> None:
@@ -189,3 +247,46 @@ def resample(
     """
     check_coverage(energy, axis, origin)
     return np.interp(axis.energies(origin), energy, flat).astype(np.float32)
+
+
+def resample_many(
+    energy: FloatArray, flat: FloatArray, axis: EnergyAxis, origins: FloatArray
+) -> tuple[npt.NDArray[np.float32], dict[int, CoverageError]]:
+    """`resample` for many spectra of one energy grid.
+
+    Parameters
+    ----------
+    energy : ndarray of float64, shape (n,)
+    flat : ndarray of float64, shape (k, n)
+    axis : EnergyAxis
+    origins : ndarray of float64, shape (k,)
+        Half-step energies in eV on the `edge` axis, 0 on the `absolute` one.
+
+    Returns
+    -------
+    values : ndarray of float32, shape (k, axis.count)
+        NaN where the spectrum does not cover the axis.
+    errors : dict of int to CoverageError
+        For these.
+    """
+    values = np.full((len(flat), axis.count), np.nan, dtype=np.float32)
+    errors: dict[int, CoverageError] = {}
+    offsets = axis.step * np.arange(axis.count, dtype=np.float64)
+    covered = (energy[0] <= axis.first + origins) & (energy[-1] >= axis.last + origins)
+    # Where not even the widest steps near any of the edges are too wide, no row needs a look of its own.
+    gaps, known = np.diff(energy), origins[np.isfinite(origins)]
+    near = (energy[1:] > known.min(initial=np.inf) - 5.0) & (energy[:-1] < known.max(initial=-np.inf) + 15.0)
+    covered &= bool(
+        gaps.max() <= MAX_GAP and (axis.kind != "edge" or gaps[near].max(initial=0.0) <= MAX_EDGE_GAP)
+    )
+    for i, (row, origin, sure) in enumerate(zip(flat, origins.tolist(), covered.tolist(), strict=True)):
+        if not np.isfinite(origin):
+            continue
+        if not sure:
+            try:
+                check_coverage(energy, axis, origin)
+            except CoverageError as error:
+                errors[i] = error
+                continue
+        values[i] = np.interp((origin + axis.first) + offsets, energy, row)
+    return values, errors

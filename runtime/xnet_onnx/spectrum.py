@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FloatArray", "NormalizedSpectrum", "Spectrum"]
+__all__ = ["FloatArray", "NormalizedBatch", "NormalizedSpectrum", "Spectrum"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -82,3 +82,69 @@ class NormalizedSpectrum:
     post_edge: FloatArray
     recipe: dict[str, str | int | float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class NormalizedBatch:
+    """Spectra of one energy grid and one e0, normalised alike.
+
+    Parameters
+    ----------
+    energy : ndarray of float64, shape (n,)
+    norm, flat, pre_edge, post_edge : ndarray of float64, shape (k, n)
+    e0 : float
+    edge_step : ndarray of float64, shape (k,)
+    recipe : dict
+    warnings : tuple of str
+        All as in `NormalizedSpectrum`, a row a spectrum.
+    """
+
+    energy: FloatArray
+    norm: FloatArray
+    flat: FloatArray
+    e0: float
+    edge_step: FloatArray
+    pre_edge: FloatArray
+    post_edge: FloatArray
+    recipe: dict[str, str | int | float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> NormalizedBatch:
+        """Some of the spectra."""
+        return replace(
+            self,
+            norm=self.norm[rows],
+            flat=self.flat[rows],
+            edge_step=self.edge_step[rows],
+            pre_edge=self.pre_edge[rows],
+            post_edge=self.post_edge[rows],
+        )
+
+    def one(self, row: int) -> NormalizedSpectrum:
+        """One of the spectra."""
+        return NormalizedSpectrum(
+            energy=self.energy,
+            norm=self.norm[row],
+            flat=self.flat[row],
+            e0=self.e0,
+            edge_step=float(self.edge_step[row]),
+            pre_edge=self.pre_edge[row],
+            post_edge=self.post_edge[row],
+            recipe=self.recipe,
+            warnings=self.warnings,
+        )
+
+    @classmethod
+    def of(cls, spectrum: NormalizedSpectrum) -> NormalizedBatch:
+        """A batch of one."""
+        return cls(
+            energy=spectrum.energy,
+            norm=spectrum.norm[np.newaxis],
+            flat=spectrum.flat[np.newaxis],
+            e0=spectrum.e0,
+            edge_step=np.array([spectrum.edge_step]),
+            pre_edge=np.asarray(spectrum.pre_edge)[np.newaxis],
+            post_edge=np.asarray(spectrum.post_edge)[np.newaxis],
+            recipe=spectrum.recipe,
+            warnings=spectrum.warnings,
+        )
