@@ -11,7 +11,6 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from numpy.polynomial import polynomial, polyutils
 
 from .errors import CoverageError, EdgeError, SpectrumError
 from .spectrum import FloatArray, NormalizedBatch, NormalizedSpectrum
@@ -236,10 +235,11 @@ def find_e0(energy: FloatArray, mu: FloatArray) -> float:
 
 def _fit(x: FloatArray, y: FloatArray, degree: int, at: FloatArray) -> FloatArray:
     """Polynomials through the rows y(x), each at the energies `at`, shape (k, at.size)."""
-    domain = polyutils.getdomain(x)
-    window = np.array([-1.0, 1.0])
-    coefficients = polynomial.polyfit(polyutils.mapdomain(x, domain, window), y.T, degree)
-    return np.asarray(polynomial.polyval(polyutils.mapdomain(at, domain, window), coefficients))
+    low, high = x[0], x[-1]
+    # On -1 to 1, as numpy.polynomial does it; importing that takes 5 ms of every start.
+    scaled, wanted = ((2.0 * values - low - high) / (high - low) for values in (x, at))
+    coefficients = np.polyfit(scaled, y.T, degree)
+    return np.asarray((np.vander(wanted, degree + 1) @ coefficients).T)
 
 
 def normalize(

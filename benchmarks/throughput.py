@@ -1,0 +1,217 @@
+"""How fast many spectra are predicted, as ratios within one run.
+
+    python benchmarks/throughput.py [--threads 1] [--batches 1 4 16 64 256 1024] [--rounds 9]
+
+Needs the extra [export]; prints Markdown tables for docs/performance.md. Every
+case runs in turn in each round, and the fastest of the rounds is kept: what
+else the machine does only ever adds time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+CASES = {
+    "a": "15 torch members in a loop, as XANESNET runs them",
+    "b": "the same, traced and frozen (torch.jit)",
+    "c": "15 onnxruntime sessions, one a member",
+    "d": "`ensemble.onnx` in one onnxruntime session",
+    "e": "`predict_many`, spectra of one energy grid",
+    "f": "roofline: the network's operations at the speed of a float32 matrix product",
+}
+
+
+def torch_members(outputs: int) -> list[Any]:
+    """15 members of the default preset as plain torch layers, with random weights."""
+    from torch import nn
+
+    from xnet_exporter.presets import DEFAULT
+
+    network = DEFAULT.network
+    activations = {"relu": nn.ReLU, "gelu": nn.GELU}
+    members = []
+    for _ in range(15):
+        layers: list[Any] = []
+        channels, length = 1, DEFAULT.axis.count
+        for conv in network.convolutions:
+            pad = conv.kernel // 2 if network.padding else 0
+            layers += [
+                nn.Conv1d(channels, conv.filters, conv.kernel, conv.stride, pad),
+                activations[network.activation](),
+            ]
+            channels, length = conv.filters, (length + 2 * pad - conv.kernel) // conv.stride + 1
+        layers.append(nn.Flatten())
+        width = channels * length
+        for dense in network.dense:
+            layers += [nn.Linear(width, dense), activations[network.dense_activation]()]
+            width = dense
+        layers.append(nn.Linear(width, outputs))
+        members.append(nn.Sequential(*layers).eval())
+    return members
+
+
+def operations(outputs: int) -> int:
+    """Floating-point operations of 15 members for one spectrum: two for each product of the layers."""
+    from xnet_exporter.presets import DEFAULT
+
+    total, channels, length = 0, 1, DEFAULT.axis.count
+    for conv in DEFAULT.network.convolutions:
+        length = (length + 2 * (conv.kernel // 2) - conv.kernel) // conv.stride + 1
+        total += length * conv.filters * channels * conv.kernel
+        channels = conv.filters
+    width = channels * length
+    for dense in (*DEFAULT.network.dense, outputs):
+        total += width * dense
+        width = dense
+    return 2 * 15 * total
+
+
+def matrix_speed(seconds: float = 1.0) -> float:
+    """Best float32 matrix product of numpy here, in operations a second."""
+    import numpy as np
+
+    best = 0.0
+    for n in (256, 512, 1024, 2048):
+        a, b = (np.random.default_rng(0).random((n, n), dtype=np.float32) for _ in range(2))
+        end = time.perf_counter() + seconds / 4
+        while time.perf_counter() < end:
+            start = time.perf_counter()
+            _ = a @ b
+            best = max(best, 2 * n**3 / (time.perf_counter() - start))
+    return best
+
+
+def map_spectra(count: int, grids: bool) -> list[Any]:
+    """Noisy mixtures of two training spectra; each on its own grid where `grids` is true."""
+    import numpy as np
+
+    from xnet_exporter.datasets import read_training_set
+    from xnet_onnx.spectrum import Spectrum
+
+    rows = read_training_set(ROOT / "training").rows
+    first, second = rows[0], rows[len(rows) // 2]
+    energy = np.concatenate(
+        [np.arange(7012, 7100, 4.0), np.arange(7100, 7150, 0.4), np.arange(7150, 7260, 2.0)]
+    )
+    rng = np.random.default_rng(0)
+    spectra = []
+    for i in range(count):
+        share = rng.integers(2)
+        x = energy + (0.001 * i if grids else 0.0)
+        mu = share * np.interp(x, first.energy, first.mu) + (1 - share) * np.interp(
+            x, second.energy, second.mu
+        )
+        spectra.append(Spectrum(x, 1.3 * mu + 0.2 + rng.normal(0.0, 0.005, x.size), label=str(i)))
+    return spectra
+
+
+def cases(threads: int, batch: int, outputs: int) -> dict[str, Callable[[], object]]:
+    """What is run for one size of batch."""
+    import numpy as np
+    import torch
+
+    from xnet_onnx.bundle import load_bundle, read_verified
+    from xnet_onnx.ensemble import open_session, run_ensemble
+    from xnet_onnx.prediction import predict_many
+    from xnet_onnx.preparation import ModelInput, prepare_many
+
+    bundle = load_bundle()
+    spectra = map_spectra(batch, grids=False)
+    inputs = np.stack([item.values for item in prepare_many(spectra, bundle) if isinstance(item, ModelInput)])
+    tensor = torch.from_numpy(inputs).unsqueeze(1)
+    members = torch_members(outputs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit is on its way out, and still what a script would use
+        traced = [torch.jit.freeze(torch.jit.trace(member, tensor)) for member in members]
+    names = [f"member_{i:02d}.onnx" for i in range(15)]
+    sessions = [open_session(read_verified(bundle.path, name, bundle.card), threads) for name in names]
+
+    def loop(networks: list[Any]) -> Callable[[], object]:
+        def run() -> object:
+            with torch.inference_mode():
+                return np.stack([network(tensor).numpy() for network in networks], axis=1)
+
+        return run
+
+    return {
+        "a": loop(members),
+        "b": loop(traced),
+        "c": lambda: np.stack([s.run(["g2"], {"spectrum": inputs})[0] for s in sessions], axis=1),
+        "d": lambda: run_ensemble(bundle, inputs, threads),
+        "e": lambda: predict_many(spectra, bundle=bundle, threads=threads),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 16, 64, 256, 1024])
+    parser.add_argument("--rounds", type=int, default=9)
+    arguments = parser.parse_args()
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(arguments.threads)
+    import numpy as np
+    import onnxruntime
+    import torch
+
+    from xnet_onnx.bundle import load_bundle
+    from xnet_onnx.prediction import predict_many
+
+    torch.set_num_threads(arguments.threads)
+    outputs = load_bundle().r.size
+    work = operations(outputs)
+    fastest: dict[int, dict[str, float]] = {}
+    speed = matrix_speed()
+    for batch in arguments.batches:
+        run = cases(arguments.threads, batch, outputs)
+        for call in run.values():
+            call()
+        best = dict.fromkeys(run, float("inf"))
+        for _ in range(arguments.rounds):
+            for name, call in run.items():
+                start = time.perf_counter()
+                call()
+                best[name] = min(best[name], time.perf_counter() - start)
+        speed = max(speed, matrix_speed(0.2))
+        fastest[batch] = best | {"f": batch * work / speed}
+
+    print(
+        f"{cpu_name()}, {arguments.threads} thread(s); Python {platform.python_version()}, "
+        f"numpy {np.__version__}, "
+        f"onnxruntime {onnxruntime.__version__}, torch {torch.__version__}; "
+        f"{work / 1e6:.1f} million operations a spectrum.\n"
+    )
+    print("| time relative to d | " + " | ".join(f"batch {batch}" for batch in fastest) + " |")
+    print("|---" * (len(fastest) + 1) + "|")
+    for name, text in CASES.items():
+        ratios = " | ".join(f"{best[name] / best['d']:.2f}" for best in fastest.values())
+        print(f"| ({name}) {text} | {ratios} |")
+    largest = max(fastest)
+    own = map_spectra(largest, grids=True)
+    predict_many(own[:16])
+    start = time.perf_counter()
+    predict_many(own, threads=arguments.threads)
+    apart = (time.perf_counter() - start) / fastest[largest]["d"]
+    print(f"\n`predict_many` of {largest} spectra that each have a grid of their own: {apart:.1f} times (d).")
+    print(f"(d) at a batch of {largest}: {1e3 * fastest[largest]['d'] / largest:.3f} ms a spectrum.")
+
+
+def cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()} ({len(names)} cores)"
+
+
+if __name__ == "__main__":
+    main()
