@@ -8,6 +8,7 @@ Whole processes, run in turn within one run; the median of each is compared.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -21,6 +22,8 @@ COMMANDS = {
     "import numpy, onnxruntime": [sys.executable, "-c", "import numpy, onnxruntime"],
     "xnet-onnx predict FILE": [sys.executable, "-m", "xnet_onnx", "predict", str(EXAMPLE)],
 }
+#: As on a user's machine, where pip compiled the packages when it installed them.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 RATIOS = (
     ("xnet-onnx --help", "import click"),
     ("xnet-onnx predict FILE", "import numpy, onnxruntime"),
@@ -35,7 +38,7 @@ def main() -> None:
     for round_number in range(repeats + 1):
         for name, command in COMMANDS.items():
             start = time.perf_counter()
-            subprocess.run(command, check=True, capture_output=True)
+            subprocess.run(command, check=True, capture_output=True, env=ENVIRONMENT)
             if round_number > 0:  # the first round warms the file cache
                 seconds[name].append(time.perf_counter() - start)
     medians = {name: statistics.median(values) for name, values in seconds.items()}

@@ -22,6 +22,7 @@ __all__ = ["Calibration", "Evidence", "band_scale", "parse_calibration"]
 #: Added to distances before the logarithm, in Angstrom: less is not resolved.
 RESOLUTION = 0.005
 G2_RESOLUTION = 1e-3
+SIGMA_RESOLUTION = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +39,8 @@ class Evidence:
         From `measure_stability`.
     domain_score : ndarray of float64
         From `DomainScores`, by the model input alone.
-    mean_square_sigma, mean_square : ndarray of float64
-        Mean over r of sigma^2 and of G2^2.
+    mean_sigma, mean_square : ndarray of float64
+        Mean over r of sigma and of G2^2.
     """
 
     r_sigma: FloatArray
@@ -47,7 +48,7 @@ class Evidence:
     shell_moved: FloatArray
     curve_moved: FloatArray
     domain_score: FloatArray
-    mean_square_sigma: FloatArray
+    mean_sigma: FloatArray
     mean_square: FloatArray
 
     def for_shell(self) -> FloatArray:
@@ -69,7 +70,7 @@ class Evidence:
         return np.stack(
             [
                 np.ones_like(self.r_sigma),
-                np.log(self.mean_square_sigma + G2_RESOLUTION),
+                np.log(self.mean_sigma + SIGMA_RESOLUTION),
                 np.log(self.mean_square + G2_RESOLUTION),
                 np.log(self.curve_moved + 0.01),
                 np.clip(self.domain_score, -1.0, 3.0),

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 from collections.abc import Iterable, Iterator
@@ -155,6 +154,8 @@ class CsvTable:
 
     def _take_up(self, model: str, asked: set[str]) -> None:
         """Keep the whole rows of an earlier run, but for those of its last file."""
+        import csv
+
         position = start_of_last = 0
         last: str | None = None
         held: list[bool] = []
@@ -221,6 +222,8 @@ def _file_of(label: str, asked: set[str]) -> str:
 
 def _line(row: dict[str, str]) -> str:
     """One row as one line, whatever is in it."""
+    import csv
+
     text = io.StringIO()
     clean = {
         key: printable(" ".join(value.split()) if key != "file" else value) for key, value in row.items()

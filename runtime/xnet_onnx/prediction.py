@@ -147,7 +147,7 @@ def evidence_of(
         shell_moved=shell_moved,
         curve_moved=curve_moved,
         domain_score=domain_score,
-        mean_square_sigma=(curves.sigma**2).mean(axis=1),
+        mean_sigma=curves.sigma.mean(axis=1),
         mean_square=(curves.mean**2).mean(axis=1),
     )
 
