@@ -65,9 +65,9 @@ class Space:
     components: FloatArray
     scale: FloatArray
 
-    def project(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def project(self, values: FloatArray | npt.NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
         """Scores (batch, k), each with unit variance in training, and the residual's size (batch,)."""
-        shifted = values - self.centre
+        shifted: FloatArray = values - self.centre
         scores = shifted @ self.components.T
         residual = shifted - scores @ self.components
         return scores / self.scale, np.sqrt(np.mean(residual**2, axis=1))
@@ -195,11 +195,11 @@ def describe(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> dict[str, Flo
     dict of str to ndarray, shape (batch,)
         The keys of `MEANING`.
     """
-    values = np.asarray(inputs, dtype=np.float64)
+    values = np.asarray(inputs, dtype=np.float32)
     energy = axis.energies() - (0.0 if axis.kind == "edge" else axis.first + 10.0)
     half = max(1, round(0.5 / axis.step))
     kernel = np.hanning(2 * half + 3)[1:-1]
-    kernel /= kernel.sum()
+    kernel = (kernel / kernel.sum()).astype(np.float32)
     padded = np.pad(values, ((0, 0), (half, half)), mode="edge")
     smooth = np.zeros_like(values)
     for i, weight in enumerate(kernel):
@@ -211,7 +211,7 @@ def describe(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> dict[str, Flo
     rise = between(-6.0, 8.0)
     around = slice(max(0, rise.start - 1), rise.stop + 1)
     slope = np.gradient(smooth[:, around], axis.step, axis=1)[:, rise.start - around.start :]
-    return {
+    properties = {
         "pre_edge": smooth[:, : int(np.searchsorted(energy, -5.0))].mean(axis=1),
         "white_line": smooth[:, between(0.0, 15.0)].max(axis=1),
         "edge_slope": slope[:, : rise.stop - rise.start].max(axis=1),
@@ -219,6 +219,7 @@ def describe(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> dict[str, Flo
         "structure": smooth[:, between(5.0)].std(axis=1),
         "roughness": np.abs(values - smooth).mean(axis=1),
     }
+    return {name: np.asarray(value, dtype=np.float64) for name, value in properties.items()}
 
 
 def domain_of(
@@ -262,7 +263,7 @@ def domain_of(
     return DomainScores(score, by_input, tuple(map(tuple, reasons)))
 
 
-def smoothed(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> FloatArray:
+def smoothed(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> npt.NDArray[np.float32]:
     """Model inputs convolved with a Gaussian of 1.5 eV FWHM, so that noise is no news.
 
     Parameters
@@ -272,9 +273,10 @@ def smoothed(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> FloatArray:
 
     Returns
     -------
-    ndarray of float64, shape (batch, axis.count)
+    ndarray of float32, shape (batch, axis.count)
     """
-    return np.asarray(inputs, dtype=np.float64) @ broadening_matrix(axis.count, axis.step, SMOOTHING).T
+    matrix = broadening_matrix(axis.count, axis.step, SMOOTHING).astype(np.float32)
+    return np.asarray(inputs, dtype=np.float32) @ matrix.T
 
 
 def domain_looks(

@@ -20,6 +20,7 @@ __all__ = [
     "Peak",
     "PeakTable",
     "find_peaks",
+    "first_peaks",
     "first_shell",
     "peak_positions",
     "peak_table",
@@ -132,12 +133,52 @@ def peak_table(r: FloatArray, curves: FloatArray) -> PeakTable:
         by less than 0.1 out of the higher of the two valleys beside them, are
         left out.
     """
-    n = r.size
+    curve, index = _maxima(curves)
+    kept = _prominent(curves, curve, index)
+    return PeakTable(curve[kept], index[kept], _between(r, curves, curve[kept], index[kept]))
+
+
+def first_peaks(r: FloatArray, curves: FloatArray) -> FloatArray:
+    """Positions of the first peaks of `peak_table`, in a fraction of its time.
+
+    Parameters
+    ----------
+    r : ndarray of float64, shape (n,)
+    curves : ndarray of float64, shape (k, n)
+
+    Returns
+    -------
+    ndarray of float64, shape (k,)
+        In Angstrom; NaN where a curve has no peak.
+    """
+    found = np.full(len(curves), np.nan)
+    curve, index = _maxima(curves)
+    while curve.size:
+        # The first maximum left of each curve; most are peaks, and the curve is done with.
+        first = np.ones(curve.size, dtype=bool)
+        first[1:] = curve[1:] != curve[:-1]
+        tried, at = curve[first], index[first]
+        kept = _prominent(curves, tried, at)
+        found[tried[kept]] = _between(r, curves, tried[kept], at[kept])
+        going_on = ~first & np.isnan(found[curve])
+        curve, index = curve[going_on], index[going_on]
+    return found
+
+
+def _maxima(curves: FloatArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Curve and grid point of each maximum that is high enough."""
     centre = curves[:, 1:-1]
     lowest = np.maximum(MIN_HEIGHT, MIN_RELATIVE_HEIGHT * curves.max(axis=1))
     top = (centre > curves[:, :-2]) & (centre >= curves[:, 2:]) & (centre >= lowest[:, np.newaxis])
     curve, index = np.nonzero(top)
-    index = index + 1
+    return curve, index + 1
+
+
+def _prominent(
+    curves: FloatArray, curve: npt.NDArray[np.int64], index: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Which maxima rise enough out of the higher of the two valleys beside them."""
+    n = curves.shape[1]
     around = curves[curve]
     height = around[np.arange(curve.size), index]
     points = np.arange(n)
@@ -152,11 +193,15 @@ def peak_table(r: FloatArray, curves: FloatArray) -> PeakTable:
         np.where(on_left, around, np.inf).min(axis=1, initial=np.inf),
         np.where(on_right, around, np.inf).min(axis=1, initial=np.inf),
     )
-    kept = height - valley >= MIN_PROMINENCE
-    curve, index, around = curve[kept], index[kept], around[kept]
-    row = np.arange(curve.size)
-    offset = _vertex(around[row, index - 1], around[row, index], around[row, index + 1])
-    return PeakTable(curve, index, r[index] + offset * (r[1] - r[0]))
+    return np.asarray(height - valley >= MIN_PROMINENCE)
+
+
+def _between(
+    r: FloatArray, curves: FloatArray, curve: npt.NDArray[np.int64], index: npt.NDArray[np.int64]
+) -> FloatArray:
+    """Positions of maxima between the grid points."""
+    offset = _vertex(*(curves[curve, index + k] for k in (-1, 0, 1)))
+    return np.asarray(r[index] + offset * (r[1] - r[0]))
 
 
 def peak_positions(r: FloatArray, curve: FloatArray) -> list[tuple[float, int]]:

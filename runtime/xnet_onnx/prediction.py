@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 DEFAULT_LEVEL = 0.9
+#: Spectra interpreted at a time: more do not fit into the cache.
+BATCH = 256
 NO_PEAK = "the predicted curve has no peak: no distance can be read from it"
 
 
@@ -380,7 +382,13 @@ def predict_many(
     bundle = load_bundle() if bundle is None else bundle
     prepared = prepare_many(list(spectra), bundle, normalized=normalized)
     inputs = [item for item in prepared if isinstance(item, ModelInput)]
-    predictions = iter(interpret(inputs, bundle, level=level, force=force, threads=threads))
+    predictions = (
+        prediction
+        for start in range(0, len(inputs), BATCH)
+        for prediction in interpret(
+            inputs[start : start + BATCH], bundle, level=level, force=force, threads=threads
+        )
+    )
     return [item if isinstance(item, XnetError) else next(predictions) for item in prepared]
 
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from .interpret import peak_table
+from .interpret import first_peaks
 from .resampling import EnergyAxis, gaussian_kernel
 from .spectrum import FloatArray
 
@@ -109,9 +109,8 @@ def measure_stability(r: FloatArray, own: FloatArray, perturbed: FloatArray) -> 
         As in `Stability`.
     """
     n, k, m = perturbed.shape
-    before, _ = peak_table(r, own).first(n)
-    after, _ = peak_table(r, perturbed.reshape(n * k, m)).first(n * k)
-    after = after.reshape(n, k)
+    before = first_peaks(r, own)
+    after = first_peaks(r, perturbed.reshape(n * k, m)).reshape(n, k)
     none_before, none_after = np.isnan(before)[:, np.newaxis], np.isnan(after)
     moved = np.where(none_after, LOST, np.abs(after - before[:, np.newaxis]))
     moved = np.where(none_before & none_after, 0.0, np.where(none_before, LOST, moved))
