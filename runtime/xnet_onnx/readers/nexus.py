@@ -58,9 +58,10 @@ def parse_hdf5(source: Path | bytes, label: str) -> list[Table | ReadError]:
     ReadError
         If the file is damaged or holds no spectrum.
     """
-    given = isinstance(source, bytes)
     answer, body = run_child(
-        "xnet_onnx.readers.nexus", ["-" if given else str(source), label], source if given else b""
+        "xnet_onnx.readers.nexus",
+        ["-" if isinstance(source, bytes) else str(source), label],
+        source if isinstance(source, bytes) else b"",
     )
     return _unpacked(answer, body)
 
