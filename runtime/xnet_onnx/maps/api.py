@@ -153,11 +153,11 @@ def predict_map(
             lambda number, _area, arrays: parts.write(number, arrays),
             lambda pixels: report(pixels, total),
         )
-    return _finish(path, job, bundle, parts, command)
+    return _finish(path, bundle, parts, command)
 
 
-def _finish(path: Path, job: Job, bundle: Bundle, parts: Parts, command: str) -> Maps:
-    write_maps(path, job, bundle.r, parts.read, command)
+def _finish(path: Path, bundle: Bundle, parts: Parts, command: str) -> Maps:
+    write_maps(path, parts.folder, bundle.r, command)
     parts.remove()
     return read_maps(path)
 
@@ -170,7 +170,6 @@ def make_job(
     mask: npt.ArrayLike | None = None,
     choice: StackChoice | None = None,
     bundle: Bundle | None = None,
-    chunk_pixels: int = CHUNK_PIXELS,
 ) -> tuple[Job, Bundle]:
     """Look at a stack, and refuse it or say what is to be done.
 
@@ -179,8 +178,6 @@ def make_job(
     source, energy, mask, choice, bundle
         As `predict_map`.
     settings : Settings
-    chunk_pixels : int
-        Pixels kept together.
 
     Returns
     -------
@@ -217,7 +214,7 @@ def make_job(
         survey=survey(stack, found, bundle, settings.normalized),
         size=size,
         mtime_ns=mtime,
-        chunk_pixels=chunk_pixels,
+        chunk_pixels=CHUNK_PIXELS,
     )
     return job, bundle
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +18,13 @@ from ..files import replace_when_done
 from ..spectrum import FloatArray
 from .job import Job, fingerprint
 from .layout import Rectangle
+from .parts import open_parts
 from .result import CONFIDENCE, CURVES, FIELDS, STATUS, Arrays, Field, Maps
 
 __all__ = ["check_output", "fingerprint_of", "info_of", "read_maps", "write_maps"]
 
 CREATOR = "xnet-onnx map"
+DAMAGED = "damaged: "
 
 
 def _h5py() -> Any:
@@ -111,17 +116,18 @@ def info_of(job: Job, command: str) -> dict[str, Any]:
     }
 
 
-def write_maps(out: Path, job: Job, r: FloatArray, read: Callable[[int], Arrays], command: str = "") -> None:
+def write_maps(out: Path, folder: Path, r: FloatArray, command: str = "") -> None:
     """Put the parts together in one file, whole or not at all.
+
+    libhdf5 crashes at its end where it could not write, so a child process does it.
 
     Parameters
     ----------
     out : Path
-    job : Job
+    folder : Path
+        Of the parts.
     r : ndarray of float64, shape (n,)
         Distances of the curves in Angstrom.
-    read : callable
-        Gives the arrays of a chunk by its number.
     command : str
         The command line, for the record.
 
@@ -129,22 +135,46 @@ def write_maps(out: Path, job: Job, r: FloatArray, read: Callable[[int], Arrays]
     ------
     OutputError
         If it cannot be written.
+    ReadError
+        If a part is missing or damaged.
     """
-    h5py = _h5py()
-    chunks = [chunk for slab in job.slabs() for chunk in slab.chunks]
     with replace_when_done(out) as temporary:
-        try:
-            with h5py.File(temporary, "w") as file:
-                _write(file, job, r, chunks, read, command)
-        except ReadError:
-            raise
-        # h5py reports a full disk as RuntimeError too.
-        except (OSError, RuntimeError) as error:
+        given = json.dumps([str(folder), str(temporary), r.tolist(), command])
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        done = subprocess.run(
+            [sys.executable, "-P", "-W", "ignore", "-m", "xnet_onnx.maps.output"],
+            input=given.encode(),
+            capture_output=True,
+            env=environment,
+            check=False,
+        )
+        said = done.stdout.decode("utf-8", "replace").strip()
+        if said.startswith(DAMAGED):
+            raise ReadError(said.removeprefix(DAMAGED))
+        if done.returncode != 0:
             raise OutputError(
-                f"{out} cannot be written ({str(error).strip()[:100]}); what is done is kept: make room, "
-                "and go "
-                "on with --resume"
-            ) from error
+                f"{out} cannot be written ({said[:200] or f'the HDF5 library ended with {done.returncode}'}); "
+                "what is done is kept: make room, and go on with --resume"
+            )
+
+
+def main() -> None:
+    """Write the file that the standard input asks for: what `write_maps` runs as a process."""
+    folder, temporary, r, command = json.loads(sys.stdin.buffer.read())
+    code, text = 0, ""
+    try:
+        parts, job = open_parts(folder)
+        chunks = [chunk for slab in job.slabs() for chunk in slab.chunks]
+        with _h5py().File(temporary, "w") as file:
+            _write(file, job, np.array(r), chunks, parts.read, command)
+    except ReadError as error:
+        code, text = 1, DAMAGED + str(error)
+    except Exception as error:  # h5py reports a full disk through several
+        code, text = 1, str(error).strip()
+    sys.stdout.write(" ".join(text.split()))
+    sys.stdout.flush()
+    # Not through libhdf5's own end, which crashes after a write that failed.
+    os._exit(code)
 
 
 def _write(
@@ -243,3 +273,7 @@ def read_maps(path: str | Path, *, curves: bool = False) -> Maps:
 def _plain(value: Any) -> Any:
     """A number, text or list of an attribute of HDF5."""
     return json.loads(json.dumps(value.tolist())) if hasattr(value, "tolist") else value
+
+
+if __name__ == "__main__":
+    main()

@@ -84,7 +84,7 @@ class Parts:
         """
         path = self._path(number)
         try:
-            with np.load(path, allow_pickle=False) as found:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
                 return {name: found[name] for name in found.files}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             path.unlink(missing_ok=True)

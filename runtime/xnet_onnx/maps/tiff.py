@@ -62,12 +62,10 @@ def tiff_stack(path: Path, choice: StackChoice) -> Stack:
     energies = energies_from_text(choice.energy)
     try:
         with tifffile.TiffFile(path) as file:
-            series = file.series[0]
-            shape, dtype = tuple(int(size) for size in series.shape), np.dtype(series.dtype)
-            page = series.keyframe
-            size = int(np.prod(page.shape, dtype=object)) * dtype.itemsize
-            if series.dataoffset is not None:
-                end = int(series.dataoffset) + int(np.prod(shape, dtype=object)) * dtype.itemsize
+            shape, dtype, offset, pages = _pages(file)
+            size = int(np.prod(shape[1:], dtype=object)) * dtype.itemsize
+            if offset is not None:
+                end = offset + int(np.prod(shape, dtype=object)) * dtype.itemsize
                 if end > path.stat().st_size:
                     raise ReadError("the TIFF file is truncated; expected a whole file: copy it again")
     except ReadError:
@@ -104,6 +102,19 @@ def tiff_stack(path: Path, choice: StackChoice) -> Stack:
     return make_stack(stack, "", choice.energy_shift)
 
 
+def _pages(file: Any) -> tuple[tuple[int, ...], np.dtype[Any], int | None, list[Any]]:
+    """Shape and type of the stack in a file, where it starts if it lies there in one piece, its pages."""
+    series = file.series[0]
+    if len(series.shape) == 2 and len(file.series) > 1:
+        # Pages that were written one at a time, each with a description of its own.
+        pages = [page.aspage() if hasattr(page, "aspage") else page for page in file.pages]
+        alike = [page for page in pages if page.shape == pages[0].shape and page.dtype == pages[0].dtype]
+        return (len(alike), *pages[0].shape), np.dtype(pages[0].dtype), None, alike
+    shape = tuple(int(size) for size in series.shape)
+    offset = None if series.dataoffset is None else int(series.dataoffset)
+    return shape, np.dtype(series.dtype), offset, [] if offset is not None else list(series.pages)
+
+
 def tiff_image(name: str) -> npt.NDArray[Any]:
     """Read the one image of a TIFF file.
 
@@ -138,17 +149,16 @@ def tiff_reader(stack: Stack) -> Iterator[Read]:
     tifffile = _tifffile()
     try:
         with tifffile.TiffFile(stack.path) as file:
-            series = file.series[0]
-            if tuple(series.shape) != stack.shape:
+            shape, dtype, offset, pages = _pages(file)
+            if shape != stack.shape:
                 raise ReadError(f"{stack.label} was changed since it was looked at; expected the same stack")
-            pages = [series.pages[i] for i in range(stack.shape[0])] if series.dataoffset is None else []
-            opened = file.filehandle
+            opened, stored = file.filehandle, dtype.newbyteorder(file.byteorder)
 
             def read(rows: slice, columns: slice) -> Any:
                 try:
                     wanted = range(*rows.indices(stack.shape[1]))
-                    if series.dataoffset is not None:
-                        return _plain_rows(opened, series, wanted)[:, :, columns]
+                    if offset is not None:
+                        return _plain_rows(opened, stored, offset, stack.shape, wanted)[:, :, columns]
                     block = np.empty((stack.shape[0], len(wanted), stack.shape[2]), dtype=stack.dtype)
                     for i, page in enumerate(pages):
                         block[i] = _page_rows(opened, page, wanted)
@@ -161,16 +171,17 @@ def tiff_reader(stack: Stack) -> Iterator[Read]:
         raise _damaged(stack.label, error) from error
 
 
-def _plain_rows(opened: Any, series: Any, rows: range) -> npt.NDArray[Any]:
+def _plain_rows(
+    opened: Any, stored: np.dtype[Any], offset: int, shape: tuple[int, int, int], rows: range
+) -> npt.NDArray[Any]:
     """Rows of every page of a file that holds them one after the other."""
-    pages, height, width = series.shape
-    dtype = np.dtype(series.dtype).newbyteorder(series.parent.byteorder if series.parent else "=")
-    block = np.empty((pages, len(rows), width), dtype=series.dtype)
+    pages, height, width = shape
+    block = np.empty((pages, len(rows), width), dtype=stored.newbyteorder("="))
     for page in range(pages):
         for i, first, count in _runs(rows):
-            opened.seek(series.dataoffset + (page * height + first) * width * dtype.itemsize)
-            data = opened.read(count * width * dtype.itemsize)
-            block[page, i : i + count] = np.frombuffer(data, dtype=dtype).reshape(count, width)
+            opened.seek(offset + (page * height + first) * width * stored.itemsize)
+            data = opened.read(count * width * stored.itemsize)
+            block[page, i : i + count] = np.frombuffer(data, dtype=stored).reshape(count, width)
     return block
 
 
