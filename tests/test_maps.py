@@ -151,20 +151,20 @@ def test_mask(tmp_path: Path, expected: Maps) -> None:
         assert np.isnan(found.first_shell[MASKED])
         assert found.counts()["masked"] == 1
         assert found.first_shell[4, 4] == expected.first_shell[4, 4]
-    with pytest.raises(ReadError, match="the mask is 2 x 2"):
-        np.save(tmp_path / "mask.npy", np.zeros((2, 2)))
+    np.save(tmp_path / "mask.npy", np.zeros((2, 2)))
+    with pytest.raises(ReadError, match=r"the mask is 2 x 2"):
         predict_map(path, choice=StackChoice(mask=str(tmp_path / "mask.npy")))
-    with pytest.raises(ReadError, match="no data set of the stack"):
+    with pytest.raises(ReadError, match=r"no data set of the stack"):
         predict_map(path, choice=StackChoice(mask="nowhere"))
 
 
 def test_outside_pixels_have_no_distance_unless_forced() -> None:
     energy, stack = cube()
-    # Damped as by self-absorption, and one pixel left as it was.
+    # A wave that no compound makes; one row is left as it was.
+    above = np.clip(energy - 7128.0, 0.0, None)
     flat = stack.copy()
-    below = stack[:, :, :15].mean(axis=2, keepdims=True)
-    norm = (stack - below) / (stack[:, :, -20:].mean(axis=2, keepdims=True) - below)
-    flat[1:] = (4.0 * norm / (1.0 + 3.0 * norm))[1:]
+    flat[1:] = step(energy, 7121.0) + 0.25 * np.sin(above / 2.0)
+    flat[1:] += np.random.default_rng(3).normal(0.0, 0.002, flat[1:].shape)
     free, forced = (
         predict_map(flat, energy=energy, choice=StackChoice(energy_axis=2), curves=True, force=force)
         for force in (False, True)
@@ -205,36 +205,36 @@ def test_the_file_is_nexus_and_reads_back(tmp_path: Path, expected: Maps) -> Non
 def test_axis_that_cannot_be_told() -> None:
     assert energy_axis_of((6, 30, 5), 30, None) == 1
     assert energy_axis_of((30, 30, 5), 30, None, named=0) == 0
-    with pytest.raises(ReadError, match="axes 0 and 2 can be the energy; say which with --energy-axis"):
+    with pytest.raises(ReadError, match=r"axes 0 and 2 can be the energy; say which with --energy-axis"):
         energy_axis_of((30, 5, 30), 30, None)
-    with pytest.raises(ReadError, match="no|one axis of that length"):
+    with pytest.raises(ReadError, match=r"no|one axis of that length"):
         energy_axis_of((6, 7, 5), 30, None)
-    with pytest.raises(ReadError, match="axis 1 of the stack"):
+    with pytest.raises(ReadError, match=r"axis 1 of the stack"):
         energy_axis_of((30, 5, 30), 30, 1)
 
 
 def test_what_is_no_stack(tmp_path: Path) -> None:
     energy, stack = cube()
     (tmp_path / "text.txt").write_text("7000 1\n7001 2\n")
-    with pytest.raises(ReadError, match="neither HDF5 nor TIFF"):
+    with pytest.raises(ReadError, match=r"neither HDF5 nor TIFF"):
         predict_map(tmp_path / "text.txt")
-    with pytest.raises(ReadError, match="cannot be opened"):
+    with pytest.raises(ReadError, match=r"cannot be opened"):
         predict_map(tmp_path / "nowhere.h5")
-    with pytest.raises(ReadError, match="no array of three axes"):
+    with pytest.raises(ReadError, match=r"no array of three axes"):
         predict_map(hdf5(tmp_path / "flat.h5", energy, stack[0]))
     with h5py.File(tmp_path / "bare.h5", "w") as file:
         file["stack"] = stack
-    with pytest.raises(ReadError, match="has no energies"):
+    with pytest.raises(ReadError, match=r"has no energies"):
         predict_map(tmp_path / "bare.h5")
     with h5py.File(tmp_path / "two.h5", "w") as file:
         file["energy"], file["a"], file["b"] = energy, stack, stack
-    with pytest.raises(ReadError, match="several stacks: /a .* choose one with --dataset"):
+    with pytest.raises(ReadError, match=r"several stacks: /a .* choose one with --dataset"):
         predict_map(tmp_path / "two.h5")
     assert describe_stack(tmp_path / "two.h5", StackChoice(dataset="b"))[0].dataset == "/b"
-    with pytest.raises(ReadError, match="holds no stack 'c'"):
+    with pytest.raises(ReadError, match=r"holds no stack 'c'"):
         predict_map(tmp_path / "two.h5", choice=StackChoice(dataset="c"))
     tifffile.imwrite(tmp_path / "stack.tif", stack.transpose(2, 0, 1))
-    with pytest.raises(ReadError, match="no energies; expected --energy FILE"):
+    with pytest.raises(ReadError, match=r"no energies; expected --energy FILE"):
         predict_map(tmp_path / "stack.tif")
 
 
@@ -242,13 +242,13 @@ def test_truncated_files(tmp_path: Path) -> None:
     energy, stack = cube()
     path = hdf5(tmp_path / "stack.h5", energy, stack)
     path.write_bytes(path.read_bytes()[:-4000])
-    with pytest.raises(ReadError, match="damaged.*copy it again"):
+    with pytest.raises(ReadError, match=r"damaged.*copy it again"):
         predict_map(path)
     (tmp_path / "e.txt").write_text("\n".join(map(str, energy)))
     tiff = tmp_path / "stack.tif"
     tifffile.imwrite(tiff, stack.transpose(2, 0, 1))
     tiff.write_bytes(tiff.read_bytes()[:10000])
-    with pytest.raises(ReadError, match="copy it again"):
+    with pytest.raises(ReadError, match=r"copy it again"):
         predict_map(tiff, choice=StackChoice(energy=str(tmp_path / "e.txt")))
 
 
@@ -260,7 +260,7 @@ def test_data_in_other_files_is_not_followed(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "outer.h5", "w") as file:
         file["energy"] = energy
         file.create_virtual_dataset("stack", layout)
-    with pytest.raises(ReadError, match="virtual data set"):
+    with pytest.raises(ReadError, match=r"virtual data set"):
         predict_map(tmp_path / "outer.h5")
 
 
@@ -271,11 +271,11 @@ def made(e0: float, energy: np.ndarray) -> np.ndarray:
 
 def test_another_edge_is_refused_once_and_before_the_work(tmp_path: Path) -> None:
     energy = np.arange(6500.0, 6780.0, 1.0)
-    with pytest.raises(CoverageError, match="the mean spectrum: .*stops before the Fe K edge"):
+    with pytest.raises(CoverageError, match=r"the mean spectrum: .*stops before the Fe K edge"):
         predict_map(made(6545.0, energy), energy=energy)
     energy = scan(7112.0) - 7112.0 + 6977.0
     energy = np.concatenate([energy, np.arange(energy[-1] + 3.0, 7230.0, 3.0)])
-    with pytest.raises(EdgeError, match="Eu L3"):
+    with pytest.raises(EdgeError, match=r"Eu L3"):
         predict_map(made(6980.0, energy), energy=energy)
     energy, stack = cube()
     path = nexus(tmp_path / "co.nxs", energy, stack, ["y", "x", "photon_energy"], element="Co")
@@ -283,9 +283,9 @@ def test_another_edge_is_refused_once_and_before_the_work(tmp_path: Path) -> Non
         predict_map(path, out=tmp_path / "maps.h5")
     assert [item.name for item in tmp_path.iterdir()] == ["co.nxs"]
     short = energy < 7150.0
-    with pytest.raises(SpectrumError, match="mean spectrum"):
+    with pytest.raises(SpectrumError, match=r"mean spectrum"):
         predict_map(stack[:, :, short], energy=energy[short], choice=StackChoice(energy_axis=2))
-    with pytest.raises(SpectrumError, match="every pixel looked at is masked"):
+    with pytest.raises(SpectrumError, match=r"every pixel looked at is masked"):
         predict_map(stack * np.nan, energy=energy, choice=StackChoice(energy_axis=2))
     with pytest.raises(SpectrumError):
         predict_map(3.0 - stack, energy=energy, choice=StackChoice(energy_axis=2))
@@ -295,16 +295,16 @@ def test_where_maps_cannot_be_written(tmp_path: Path) -> None:
     energy, stack = cube()
     path = hdf5(tmp_path / "stack.h5", energy, stack)
     before = path.read_bytes()
-    with pytest.raises(OutputError, match="is the stack itself"):
+    with pytest.raises(OutputError, match=r"is the stack itself"):
         predict_map(path, out=path)
     other = tmp_path / "other.h5"
     other.write_bytes(before)
-    with pytest.raises(OutputError, match="holds no maps of xnet-onnx"):
+    with pytest.raises(OutputError, match=r"holds no maps of xnet-onnx"):
         predict_map(path, out=other)
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match=r"cannot be written"):
         predict_map(path, out=tmp_path / "nowhere" / "maps.h5")
     assert path.read_bytes() == other.read_bytes() == before
-    with pytest.raises(OutputError, match="need a file"):
+    with pytest.raises(OutputError, match=r"need a file"):
         predict_map(path, workers=2)
 
 
@@ -422,7 +422,7 @@ def test_a_damaged_part_is_made_again(
         predict_map(path, out=out, progress=stop)
     (part,) = (tmp_path / "maps.h5.parts").glob("*.npz")
     part.write_bytes(part.read_bytes()[:-200])
-    with pytest.raises(ReadError, match="go on with --resume"):
+    with pytest.raises(ReadError, match=r"go on with --resume"):
         predict_map(path, out=out, resume=True)
     same(predict_map(path, out=out, resume=True), expected)
 

@@ -125,41 +125,48 @@ def predict_map(
         report(0, 0)
         return read_maps(path)
     parts = begin(path, job, resume)
+    try:
+        _run(job, bundle, parts, report, scheduler, workers)
+        write_maps(path, parts.folder, bundle.r, command)
+    except BaseException:
+        if not parts.done():
+            parts.remove()
+        raise
+    parts.remove()
+    return read_maps(path)
+
+
+def _run(
+    job: Job, bundle: Bundle, parts: Parts, report: Progress, scheduler: str | None, workers: int | None
+) -> None:
+    """Make the chunks that are not there, here or on workers."""
     slabs, done = job.slabs(), parts.done()
-    open_slabs = {
-        index: sum(area.size for number, area in slab.chunks if number not in done)
-        for index, slab in enumerate(slabs)
-    }
-    todo = {index: pixels for index, pixels in open_slabs.items() if pixels}
+    pixels = (sum(area.size for number, area in slab.chunks if number not in done) for slab in slabs)
+    todo = {index: count for index, count in enumerate(pixels) if count}
     total = sum(todo.values())
     report(0, total)
+    if not todo:
+        return
     if scheduler is not None or workers is not None:
         from .cluster import run_cluster
 
         run_cluster(
             str(parts.folder.resolve()),
             fingerprint(job),
-            list(todo.items()),
+            todo,
             lambda pixels: report(pixels, total),
             scheduler=scheduler,
             workers=workers,
         )
-    else:
-        run_local(
-            job,
-            bundle,
-            [slabs[index] for index in todo],
-            done.__contains__,
-            lambda number, _area, arrays: parts.write(number, arrays),
-            lambda pixels: report(pixels, total),
-        )
-    return _finish(path, bundle, parts, command)
-
-
-def _finish(path: Path, bundle: Bundle, parts: Parts, command: str) -> Maps:
-    write_maps(path, parts.folder, bundle.r, command)
-    parts.remove()
-    return read_maps(path)
+        return
+    run_local(
+        job,
+        bundle,
+        [slabs[index] for index in todo],
+        done.__contains__,
+        lambda number, _area, arrays: parts.write(number, arrays),
+        lambda pixels: report(pixels, total),
+    )
 
 
 def make_job(

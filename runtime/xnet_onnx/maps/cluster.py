@@ -22,6 +22,9 @@ from .stack import reading
 
 __all__ = ["run_cluster", "work"]
 
+#: Seconds that a scheduler has to answer.
+ANSWER_LIMIT = 20
+
 
 @lru_cache(maxsize=2)
 def _opened(folder: str, fingerprint: str) -> tuple[Parts, Job, tuple[Slab, ...]]:
@@ -72,7 +75,7 @@ def _client(scheduler: str | None, workers: int | None) -> Iterator[Any]:
         ) from error
     if scheduler is not None:
         try:
-            client = Client(scheduler, timeout="20s")
+            client = Client(scheduler, timeout=ANSWER_LIMIT)
         except (OSError, ValueError) as error:
             raise XnetError(
                 f"no dask scheduler answers at {scheduler!r} ({error}); expected an address like "
@@ -93,7 +96,7 @@ def _client(scheduler: str | None, workers: int | None) -> Iterator[Any]:
 def run_cluster(
     folder: str,
     fingerprint: str,
-    slabs: list[tuple[int, int]],
+    slabs: dict[int, int],
     progress: Callable[[int], None],
     *,
     scheduler: str | None = None,
@@ -107,8 +110,8 @@ def run_cluster(
         Of the parts; every worker must see it, and the stack, under these names.
     fingerprint : str
         Of the job.
-    slabs : list of (int, int)
-        Number of each slab that is to be done, and how many of its pixels are.
+    slabs : dict of int to int
+        How many pixels are to be done in each slab, by its number.
     progress : callable
         Takes the pixels done since the last call.
     scheduler : str, optional
@@ -126,10 +129,9 @@ def run_cluster(
     with _client(scheduler, workers) as client:
         from distributed import as_completed
 
-        pixels = dict(slabs)
         futures = {
             client.submit(work, folder, fingerprint, index, key=f"xnet-map-{fingerprint[:16]}-{index}"): index
-            for index in pixels
+            for index in slabs
         }
         for future in as_completed(futures):
             error = future.exception()
@@ -141,5 +143,5 @@ def run_cluster(
                     "is done "
                     "is kept: go on with --resume"
                 ) from error
-            progress(pixels[futures[future]])
+            progress(slabs[futures[future]])
             future.release()

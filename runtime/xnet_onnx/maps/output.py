@@ -153,7 +153,8 @@ def write_maps(out: Path, folder: Path, r: FloatArray, command: str = "") -> Non
             raise ReadError(said.removeprefix(DAMAGED))
         if done.returncode != 0:
             raise OutputError(
-                f"{out} cannot be written ({said[:200] or f'the HDF5 library ended with {done.returncode}'}); "
+                f"{out} cannot be written "
+                f"({said[:200] or f'the HDF5 library ended with {done.returncode}'}); "
                 "what is done is kept: make room, and go on with --resume"
             )
 

@@ -124,7 +124,7 @@ def begin(out: Path, job: Job, resume: bool) -> Parts:
     folder = parts_folder(out)
     parts = Parts(folder)
     try:
-        if folder.exists() and not resume:
+        if not resume and folder.exists() and parts.done():
             raise OutputError(
                 f"{folder} holds {len(parts.done())} finished chunks of an earlier run; go on with "
                 "--resume, or "

@@ -62,7 +62,7 @@ def tiff_stack(path: Path, choice: StackChoice) -> Stack:
     energies = energies_from_text(choice.energy)
     try:
         with tifffile.TiffFile(path) as file:
-            shape, dtype, offset, pages = _pages(file)
+            shape, dtype, offset, _ = _pages(file)
             size = int(np.prod(shape[1:], dtype=object)) * dtype.itemsize
             if offset is not None:
                 end = offset + int(np.prod(shape, dtype=object)) * dtype.itemsize
