@@ -90,6 +90,12 @@ def plot_maps(maps: Maps, path: Path) -> None:
         _numbers(figure, place, values[::every, ::every], title, unit)
     _codes(figure, axes[0, 2], maps.confidence[::every, ::every], "confidence", VERDICTS, CONFIDENCE)
     _codes(figure, axes[1, 2], maps.status[::every, ::every], "status", STATUSES, STATUS)
+    figure.suptitle(
+        f"{Path(str(maps.info.get('stack', ''))).name}   (grey: nothing is given, see status; colours go "
+        "from the "
+        "1st to the 99th percentile)",
+        fontsize=9,
+    )
     for place in axes.flat:
         place.set_xlabel("x (pixel)", fontsize=8)
         place.set_ylabel("y (pixel)", fontsize=8)
