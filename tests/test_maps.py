@@ -22,6 +22,7 @@ from xnet_onnx.maps import api as maps_api
 from xnet_onnx.maps.layout import cut
 from xnet_onnx.maps.result import CONFIDENCE, FIELDS, STATUS
 from xnet_onnx.maps.stack import array_stack, describe_stack, energy_axis_of, reading, spectra_of
+from xnet_onnx.readers import child
 
 from .made_spectra import scan, step
 from .made_stacks import COLUMNS, CONSTANT, EMPTY, MASKED, NAN, ROWS, cube, hdf5, mask, nexus
@@ -29,6 +30,7 @@ from .made_stacks import COLUMNS, CONSTANT, EMPTY, MASKED, NAN, ROWS, cube, hdf5
 h5py = pytest.importorskip("h5py")
 tifffile = pytest.importorskip("tifffile")
 
+CRASHERS = Path(__file__).parent / "crashers"
 NO_SAMPLE = {NAN: "dead", CONSTANT: "dead", EMPTY: "no edge"}
 
 
@@ -264,6 +266,13 @@ def test_data_in_other_files_is_not_followed(tmp_path: Path) -> None:
         predict_map(tmp_path / "outer.h5")
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in CRASHERS.glob("hdf5-*")))
+def test_what_makes_libhdf5_crash_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "TIME_LIMIT", 3)
+    with pytest.raises(ReadError):
+        predict_map(CRASHERS / name)
+
+
 def made(e0: float, energy: np.ndarray) -> np.ndarray:
     noise = np.random.default_rng(1).normal(0.0, 0.002, (4, 4, energy.size))
     return step(energy, e0) + noise
@@ -375,7 +384,7 @@ def wait_for_parts(folder: Path, count: int) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("how", [getattr(signal, "SIGKILL", signal.SIGINT), signal.SIGINT])
 def test_killed_and_resumed(tmp_path: Path, expected: Maps, how: signal.Signals) -> None:
     energy, stack = cube()
     out = tmp_path / "maps.h5"
