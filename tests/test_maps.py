@@ -182,6 +182,23 @@ def test_outside_pixels_have_no_distance_unless_forced() -> None:
     assert (free.domain_score[outside] > 1.0).all()
 
 
+def test_normalized_and_uncalibrated(bundle: xnet_onnx.Bundle) -> None:
+    energy, stack = cube()
+    below, above = stack[2:, 2:, :15].mean(axis=2), stack[2:, 2:, -20:].mean(axis=2)
+    norm = (stack[2:, 2:] - below[..., None]) / (above - below)[..., None]
+    bare = dataclasses.replace(bundle, calibration=None, domain=None)
+    found = predict_map(
+        norm, energy=energy, choice=StackChoice(energy_axis=2), normalized=True, bundle=bare, curves=True
+    )
+    assert found.counts() == {"predicted": norm.shape[0] * norm.shape[1]}
+    assert (found.edge_step == 1.0).all()
+    assert (found.confidence == CONFIDENCE["none"]).all()
+    assert np.isfinite(found.first_shell).all()
+    assert np.isnan(found.first_shell_lower).all()
+    with pytest.raises(SpectrumError, match=r"normalised data start near 0"):
+        predict_map(stack, energy=energy, choice=StackChoice(energy_axis=2), normalized=True)
+
+
 def test_the_file_is_nexus_and_reads_back(tmp_path: Path, expected: Maps) -> None:
     energy, stack = cube()
     out = tmp_path / "maps.h5"

@@ -61,7 +61,7 @@ def test_two_workers_of_which_one_is_killed(tmp_path: Path, stack: Path) -> None
 
 def test_a_task_needs_nothing_but_the_folder(tmp_path: Path, stack: Path) -> None:
     job, bundle = maps_api.make_job(stack, Settings(curves=True))
-    parts = begin(tmp_path / "maps.h5", job, resume=False)
+    parts, _ = begin(tmp_path / "maps.h5", job, resume=False)
     first, *_ = job.slabs()
     assert work(str(parts.folder), fingerprint(job), 0) == first.area.size
     assert parts.done() == {number for number, _ in first.chunks}

@@ -124,7 +124,7 @@ def predict_map(
     ):
         report(0, 0)
         return read_maps(path)
-    parts = begin(path, job, resume)
+    parts, job = begin(path, job, resume)
     try:
         _run(job, bundle, parts, report, scheduler, workers)
         write_maps(path, parts.folder, bundle.r, command)

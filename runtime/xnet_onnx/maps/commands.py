@@ -137,7 +137,7 @@ def map_stack(
     if bar.total == 0:
         click.echo("nothing was left to do", err=True)
     if not maps.counts().get("predicted") and not maps.counts().get("outside"):
-        raise XnetError("no pixel could be predicted; the status map says what each was refused for")
+        raise XnetError(f"no pixel could be predicted; look at status and step_estimate in {printable(out)}")
 
 
 class _Bar:

@@ -47,8 +47,7 @@ def check_output(out: Path, source: Path | None = None) -> None:
     Raises
     ------
     OutputError
-        If it is the stack, or a file that is not a map of ours, or its folder cannot
-        be written to.
+        If it is the stack, or a file that is not a map of ours.
     MissingExtraError
         If h5py is not installed.
     """
@@ -57,9 +56,6 @@ def check_output(out: Path, source: Path | None = None) -> None:
         raise OutputError(f"{out} is the stack itself; expected another name for the maps")
     if out.exists() and fingerprint_of(out) is None:
         raise OutputError(f"{out} is there and holds no maps of xnet-onnx; expected a new name")
-    with replace_when_done(out.with_name(f".{out.name}.probe")):
-        pass
-    out.with_name(f".{out.name}.probe").unlink(missing_ok=True)
 
 
 def fingerprint_of(path: Path) -> str | None:

@@ -11,6 +11,7 @@ import io
 import os
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,7 @@ class Parts:
         return self.folder / f"{number:07d}.npz"
 
 
-def begin(out: Path, job: Job, resume: bool) -> Parts:
+def begin(out: Path, job: Job, resume: bool) -> tuple[Parts, Job]:
     """Make the folder of a map, or take up that of an earlier run.
 
     Parameters
@@ -115,7 +116,9 @@ def begin(out: Path, job: Job, resume: bool) -> Parts:
 
     Returns
     -------
-    Parts
+    parts : Parts
+    job : Job
+        With the survey of the earlier run, where there was one.
 
     Raises
     ------
@@ -137,6 +140,7 @@ def begin(out: Path, job: Job, resume: bool) -> Parts:
         if file.exists():
             before = job_from_text(file.read_text(encoding="utf-8"), job.mask)
             _check_same(folder, before, job)
+            job = replace(job, survey=before.survey)
         elif parts.done():
             raise OutputError(f"{folder} holds chunks and no job.json; delete the folder to begin again")
         if job.mask is not None:
@@ -151,7 +155,7 @@ def begin(out: Path, job: Job, resume: bool) -> Parts:
             f"{folder} cannot be written ({error.strerror or error}); choose a folder that exists and is "
             "yours"
         ) from error
-    return parts
+    return parts, job
 
 
 def _check_same(folder: Path, before: Job, now: Job) -> None:
