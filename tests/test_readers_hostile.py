@@ -257,9 +257,9 @@ def test_hdf5_bombs(tmp_path) -> None:
 
 def test_a_hang_of_the_hdf5_library_is_ended(tmp_path, monkeypatch) -> None:
     pytest.importorskip("h5py")
-    from xnet_onnx.readers import nexus
+    from xnet_onnx.readers import child
 
-    monkeypatch.setattr(nexus, "TIME_LIMIT", 0.001)
+    monkeypatch.setattr(child, "TIME_LIMIT", 0.001)
     with pytest.raises(ReadError, match=r"not read within 0.001 s"):
         read_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 1000, "x.h5")
 
@@ -268,9 +268,9 @@ def test_a_hang_of_the_hdf5_library_is_ended(tmp_path, monkeypatch) -> None:
 def test_what_fuzzing_found(path, monkeypatch) -> None:
     """Inputs on which libhdf5 hangs, crashes or takes gigabytes: one of our errors, in time."""
     pytest.importorskip("h5py")
-    from xnet_onnx.readers import nexus
+    from xnet_onnx.readers import child
 
-    monkeypatch.setattr(nexus, "TIME_LIMIT", 3)
+    monkeypatch.setattr(child, "TIME_LIMIT", 3)
     start = time.perf_counter()
     with pytest.raises(ReadError):
         first_error(path.read_bytes())

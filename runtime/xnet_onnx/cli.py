@@ -28,8 +28,9 @@ __all__ = ["main"]
 
 CHUNK = 64
 
-#: Commands of other packages of this distribution, loaded when they are called.
+#: Commands of other modules and packages of this distribution, loaded when they are called.
 ELSEWHERE = {
+    "map": ("xnet_onnx.maps.commands:map_stack", "Predict for every pixel of a stack ([maps])."),
     "train": ("xnet_exporter.commands:train", "Train the members of a bundle (extra [export])."),
     "export": ("xnet_exporter.commands:export", "Turn trained members into a bundle ([export])."),
     "calibrate": (

@@ -4,28 +4,25 @@ Every entry (or, without entries, the whole file) is a table of its
 one-dimensional numeric data sets of the length of its energies. Files are read
 with care: links to other files are not followed, sizes are looked at before data
 are read, and of the filters only those are taken that cannot unpack to more than
-they say. libhdf5 itself can hang, crash or take all memory on a damaged file
-(fuzzing found all three within minutes), so it runs in a process of its own with
-a time limit and, on Linux, a memory limit.
+they say. libhdf5 runs in a process of its own (`child`).
 """
 
 from __future__ import annotations
 
-import importlib.util
 import io
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import MissingExtraError, ReadError
+from ..errors import ReadError
 from ..spectrum import FloatArray
+from .child import limit_memory, run_child
 from .labels import column_role, split_unit
 from .table import MAX_COLUMNS, MAX_POINTS, MAX_VALUES, Table
 
-__all__ = ["parse_hdf5", "read_hdf5"]
+__all__ = ["FILTERS", "children", "filters_of", "parse_hdf5", "read_hdf5", "text_of"]
 
 MAX_OBJECTS = 20_000
 MAX_DEPTH = 12
@@ -33,11 +30,10 @@ MAX_ENTRIES = 2000
 MAX_CHUNKS = 4096
 MAX_CHUNK_BYTES = 32 * 1024 * 1024
 MAX_TEXT = 4096
-TIME_LIMIT = 10
-MEMORY_LIMIT = 96 * 1024 * 1024
 #: Names that say nothing of their own: the group's name is the label.
 _EMPTY_NAMES = ("data", "value", "values", "counts", "signal", "intensity", "raw", "counter")
-_FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32"}
+#: Those that cannot unpack to more than they say, or can be looked at before.
+FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32"}
 
 
 def parse_hdf5(source: Path | bytes, label: str) -> list[Table | ReadError]:
@@ -62,61 +58,16 @@ def parse_hdf5(source: Path | bytes, label: str) -> list[Table | ReadError]:
     ReadError
         If the file is damaged or holds no spectrum.
     """
-    if importlib.util.find_spec("h5py") is None:
-        raise MissingExtraError(
-            "the file is HDF5 and h5py is not installed; install it with: pip install 'xnet-onnx[hdf5]'"
-        )
-    import json
-    import subprocess
-
-    given = isinstance(source, bytes)
-    # -P: no module from the folder that the command runs in.
-    command = [
-        sys.executable,
-        "-P",
-        "-W",
-        "ignore",
-        "-m",
+    answer, body = run_child(
         "xnet_onnx.readers.nexus",
-        "-" if given else str(source),
-        label,
-    ]
-    # The child must find this very package, wherever the parent did.
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-    try:
-        done = subprocess.run(
-            command,
-            input=source if isinstance(source, bytes) else b"",
-            capture_output=True,
-            timeout=TIME_LIMIT,
-            env=environment,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise ReadError(
-            f"the HDF5 file was not read within {TIME_LIMIT} s; expected one measurement: it is damaged, "
-            "copy it again"
-        ) from None
-    head, _, body = done.stdout.partition(b"\n")
-    try:
-        if done.returncode != 0:
-            raise ValueError
-        answer = json.loads(head)
-    except ValueError:
-        raise ReadError(
-            "the HDF5 file is damaged: the HDF5 library failed on it; expected a whole file: copy it again"
-        ) from None
+        ["-" if isinstance(source, bytes) else str(source), label],
+        source if isinstance(source, bytes) else b"",
+    )
     return _unpacked(answer, body)
 
 
 def _unpacked(answer: Any, body: bytes) -> list[Table | ReadError]:
     """Turn the child's answer into tables."""
-    if isinstance(answer, str):
-        raise ReadError(answer)
     tables: list[Table | ReadError] = []
     start = 0
     for item in answer:
@@ -138,20 +89,6 @@ def _unpacked(answer: Any, body: bytes) -> list[Table | ReadError]:
     return tables
 
 
-def _limit_memory() -> None:
-    """Allow this process `MEMORY_LIMIT` more than it has taken to start (Linux)."""
-    try:
-        import resource
-
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    except (ImportError, OSError):  # Windows, macOS
-        return
-    taken = next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmData")), None)
-    if taken is not None:
-        limit = taken * 1024 + MEMORY_LIMIT
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
-
 def main(source: str, label: str) -> None:
     """Read a file and write what was found to stdout: what `parse_hdf5` runs as a process.
 
@@ -166,7 +103,7 @@ def main(source: str, label: str) -> None:
 
     import h5py  # noqa: F401 - before the limit, which is on what comes after
 
-    _limit_memory()
+    limit_memory()
     output = sys.stdout.buffer
     try:
         tables = read_hdf5(sys.stdin.buffer.read() if source == "-" else Path(source), label)
@@ -230,7 +167,7 @@ def _spectra(file: Any, label: str) -> list[Table | ReadError]:
     import h5py
 
     entries: list[tuple[str, Any]] = []
-    for name in _children(file):
+    for name in children(file):
         child = file[name]
         if isinstance(child, h5py.Group):
             entries.append((name, child))
@@ -261,7 +198,7 @@ def _spectra(file: Any, label: str) -> list[Table | ReadError]:
     return tables
 
 
-def _children(group: Any) -> list[str]:
+def children(group: Any) -> list[str]:
     """Names in a group that are not links to other files."""
     import h5py
 
@@ -294,7 +231,7 @@ def _walk(
 
     if depth > MAX_DEPTH:
         return
-    for name in _children(group):
+    for name in children(group):
         budget[0] -= 1
         if budget[0] < 0:
             raise ReadError(
@@ -317,11 +254,12 @@ def _walk(
             elif child.dtype.kind in "fiu" and child.shape in ((), (1,)) and child.dtype.itemsize <= 8:
                 texts[where.lower()] = repr(float(_read(child).reshape(-1)[0]))
             elif child.shape in ((), (1,)) and child.dtype.kind in "OS" and child.dtype.itemsize <= MAX_TEXT:
-                texts[where.lower()] = _text(child)
+                texts[where.lower()] = text_of(child)
 
 
-def _text(dataset: Any) -> str:
-    if _filters(dataset):
+def text_of(dataset: Any) -> str:
+    """A short text in a data set of one string."""
+    if filters_of(dataset):
         return ""
     value = dataset[()]
     value = value.reshape(-1)[0] if isinstance(value, np.ndarray) and value.size else value
@@ -329,7 +267,8 @@ def _text(dataset: Any) -> str:
     return text[:200]
 
 
-def _filters(dataset: Any) -> list[int]:
+def filters_of(dataset: Any) -> list[int]:
+    """Numbers of the filters a data set is packed with."""
     plist = dataset.id.get_create_plist()
     return [int(plist.get_filter(i)[0]) for i in range(plist.get_nfilters())]
 
@@ -345,8 +284,8 @@ def _read(dataset: Any) -> FloatArray:
         )
     if dataset.is_virtual:
         raise ReadError(f"{name} is a virtual data set over other files; expected data inside: repack it")
-    used = _filters(dataset)
-    unknown = [number for number in used if number not in _FILTERS]
+    used = filters_of(dataset)
+    unknown = [number for number in used if number not in FILTERS]
     if unknown:
         raise ReadError(
             f"{name} is packed with filter {unknown[0]}; expected gzip or none: repack it with h5repack "
