@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 import xnet_onnx
+from xnet_onnx.bundle import load_bundle
 from xnet_onnx.cli import main
 from xnet_onnx.errors import CoverageError, EdgeError, ElementError, OutputError, ReadError, SpectrumError
 from xnet_onnx.maps import Maps, StackChoice, predict_map, read_maps
@@ -213,7 +214,7 @@ def test_the_file_is_nexus_and_reads_back(tmp_path: Path, expected: Maps) -> Non
         assert "4 no edge" in data["status"].attrs["codes"]
         assert file["entry/curves/g2_mean"].shape == (ROWS, COLUMNS, expected.r.size)
         about = file["entry/process"].attrs
-        assert about["bundle"] == "fe_k 1.0.0"
+        assert about["bundle"] == load_bundle().title
         assert about["interval_level"] == 0.9
         assert about["stack_size_bytes"] == (tmp_path / "stack.h5").stat().st_size
 
@@ -372,6 +373,7 @@ def test_cli_and_preview(tmp_path: Path, expected: Maps) -> None:
 SLOW = """
 import sys, time
 import xnet_onnx.maps.api as api, xnet_onnx.maps.local as local
+
 from xnet_onnx.cli import main
 api.CHUNK_PIXELS = 5
 quick = local.evaluate
@@ -521,6 +523,7 @@ import h5py, onnxruntime, xnet_onnx.maps.api, xnet_onnx.maps.hdf5
 taken = next(int(l.split()[1]) for l in Path("/proc/self/status").read_text().splitlines() if "VmData" in l)
 limit = taken * 1024 + 200 * 2**20
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
 from xnet_onnx.cli import main
 main(sys.argv[1:])
 """

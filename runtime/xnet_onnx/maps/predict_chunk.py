@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from ..bundle import Bundle
-from ..errors import XnetError
-from ..prediction import Prediction, predict_many
-from ..spectrum import FloatArray, Spectrum
+from ..confidence import LEVELS
+from ..ensemble import run_ensemble
+from ..interpret import read_curves
+from ..prediction import BATCH, read_inputs
+from ..preparation import prepare_rows
+from ..spectrum import FloatArray
 from .job import Job, Settings
 from .result import CONFIDENCE, STATUS, Arrays, empty
 from .screening import usable, visible
 from .stack import BoolArray
 
 __all__ = ["evaluate", "predict_chunk"]
-
-#: Spectra given to the ensemble at a time; about 2.6 MB of work space each.
-BATCH = 64
 
 
 def evaluate(job: Job, bundle: Bundle, mu: FloatArray, masked: BoolArray) -> Arrays:
@@ -68,38 +69,48 @@ def predict_chunk(bundle: Bundle, energy: FloatArray, mu: FloatArray, settings: 
         (or "outside", with `force`).
     """
     arrays = empty((len(mu),), bundle.r.size if settings.curves else 0)
-    for start in range(0, len(mu), BATCH):
-        results = predict_many(
-            [Spectrum(energy, row) for row in mu[start : start + BATCH]],
-            bundle=bundle,
-            normalized=settings.normalized,
-            level=settings.level,
-            force=settings.force,
-            threads=settings.threads,
-        )
-        for i, result in enumerate(results, start=start):
-            if isinstance(result, XnetError):
-                arrays["status"][i] = STATUS["refused"]
-            else:
-                _put(arrays, i, result, settings)
+    batches, errors = prepare_rows(energy, mu, bundle, normalized=settings.normalized)
+    arrays["status"][list(errors)] = STATUS["refused"]
+    for ready in batches:
+        arrays["edge_step"][ready.rows] = ready.edge_step
+        arrays["e0"][ready.rows] = ready.e0
+        arrays["half_step_energy"][ready.rows] = ready.half_step
+    if batches:
+        rows = np.concatenate([ready.rows for ready in batches])
+        values = np.concatenate([ready.values for ready in batches])
+        for start in range(0, rows.size, BATCH):
+            _put(arrays, rows[start : start + BATCH], values[start : start + BATCH], bundle, settings)
     return arrays
 
 
-def _put(arrays: Arrays, i: int, result: Prediction, settings: Settings) -> None:
-    done, shell, verdict = result.preprocessing, result.first_shell, result.confidence
-    outside = verdict is not None and verdict.level == "outside"
-    status = "outside" if outside else "no shell" if shell is None else "predicted"
-    arrays["status"][i] = STATUS[status]
-    for name in ("edge_step", "e0", "half_step_energy"):
-        arrays[name][i] = done[name]
-    if verdict is not None:
-        arrays["confidence"][i] = CONFIDENCE[verdict.level]
-        arrays["domain_score"][i] = verdict.domain_score
-    if shell is not None:
-        arrays["first_shell"][i] = shell.r
-        if shell.lower is not None and shell.upper is not None:
-            arrays["first_shell_lower"][i], arrays["first_shell_upper"][i] = shell.lower, shell.upper
-    if settings.curves and (not outside or settings.force):
-        arrays["g2_mean"][i] = result.mean
-        if result.lower is not None and result.upper is not None:
-            arrays["g2_lower"][i], arrays["g2_upper"][i] = result.lower, result.upper
+def _put(
+    arrays: Arrays,
+    rows: npt.NDArray[np.int64],
+    values: npt.NDArray[np.float32],
+    bundle: Bundle,
+    settings: Settings,
+) -> None:
+    """Predict for model inputs and put the result where they belong."""
+    if bundle.calibration is None:
+        curves, reading = read_curves(bundle.r, run_ensemble(bundle, values, settings.threads)), None
+        told = np.ones(rows.size, dtype=bool)
+    else:
+        reading = read_inputs(values, bundle, level=settings.level, threads=settings.threads)
+        curves = reading.curves
+        outside = reading.level == LEVELS.index("outside")
+        told = ~outside | settings.force
+        codes = np.array([CONFIDENCE[name] for name in LEVELS], dtype=np.uint8)
+        arrays["confidence"][rows] = codes[reading.level]
+        arrays["domain_score"][rows] = reading.domain.score
+        half = np.where(told, reading.half_width, np.nan)
+        arrays["first_shell_lower"][rows] = np.maximum(0.0, curves.first_shell - half)
+        arrays["first_shell_upper"][rows] = curves.first_shell + half
+    arrays["first_shell"][rows] = np.where(told, curves.first_shell, np.nan)
+    arrays["status"][rows] = np.where(np.isnan(curves.first_shell), STATUS["no shell"], STATUS["predicted"])
+    if reading is not None:
+        arrays["status"][rows[outside]] = STATUS["outside"]
+    if settings.curves:
+        arrays["g2_mean"][rows[told]] = curves.mean[told]
+        if reading is not None:
+            arrays["g2_lower"][rows[told]] = reading.lower[told]
+            arrays["g2_upper"][rows[told]] = reading.upper[told]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..bundle import Bundle
 from ..errors import EdgeError, SpectrumError, XnetError
-from ..prediction import prepare
+from ..preparation import prepare
 from ..spectrum import FloatArray, Spectrum
 from .screening import step_weights, usable, visible
 from .stack import BoolArray, Stack, reading, spectra_of
