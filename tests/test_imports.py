@@ -14,7 +14,7 @@ import pytest
 
 from .conftest import EXAMPLE, ROOT
 
-HEAVY = ("torch", "onnx", "larch", "ase", "scipy", "matplotlib", "h5py", "dask", "yaml", "tqdm")
+HEAVY = ("torch", "onnx", "larch", "ase", "scipy", "matplotlib", "h5py", "dask", "yaml", "tqdm", "sklearn")
 PACKAGES = {
     "xnet_onnx": (ROOT / "runtime" / "xnet_onnx", {"xnet_models"}),
     "xnet_exporter": (ROOT / "exporter" / "xnet_exporter", {"xnet_onnx"}),

@@ -37,7 +37,7 @@ class Reported:
 
 
 PAPER: dict[str, Reported] = {
-    "training spectra": Reported(36657, "36 657", "2.3", "structures of molecules from the CSD, spectra from FEFF"),
+    "training spectra": Reported(36657, "36 657", "2.3", "structures from the CSD, spectra from FEFF"),
     "held out": Reported(3500, "3500", "3.1, Fig. 4", "spectra in the held-out dataset"),
     "members": Reported(15, "15", "2.4"),
     "epochs": Reported(50, "50", "3.1, Fig. S1", "effective convergence in 50 epochs"),
