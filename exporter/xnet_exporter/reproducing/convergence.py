@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from xnet_onnx.spectrum import FloatArray
 
 from ..paper_numbers import PAPER
 from ..presets import PRESETS
-from .drawing import PAGE, PRESET_COLOURS, PRESET_NAMES, canvas, letter
+from .drawing import PAGE, PRESET_COLOURS, PRESET_NAMES, canvas, letter, plain_ticks
 from .folds import by_composition, make_folds, prepare, train_folds
 from .material import Material
 from .parts import Part, cached, compared, figure, table, text, write_csv
@@ -30,12 +31,15 @@ class Convergence:
     spectra : int
         That each network is trained on.
     training, validation : ndarray of float64, shape (epochs, folds)
+    constant : ndarray of bool, shape (folds,)
+        Which networks predict the same for every spectrum at the end.
     """
 
     preset: str
     spectra: int
     training: FloatArray
     validation: FloatArray
+    constant: npt.NDArray[np.bool_]
 
     @property
     def mean(self) -> FloatArray:
@@ -60,7 +64,7 @@ def follow(material: Material, preset: str) -> Convergence:
     def compute() -> dict[str, FloatArray]:
         prepared = prepare(material.data, PRESETS[preset], material.seed)
         folds = make_folds(prepared.names, by_composition, 1, effort.parts, material.seed)
-        training, validation, _ = train_folds(
+        training, validation, _, constant = train_folds(
             prepared,
             folds,
             effort.of(preset).convergence_epochs,
@@ -69,10 +73,12 @@ def follow(material: Material, preset: str) -> Convergence:
             follow=True,
         )
         spectra = np.array(float(folds.training.shape[1]))
-        return {"training": training, "validation": validation, "spectra": spectra}
+        return {"training": training, "validation": validation, "spectra": spectra, "constant": constant}
 
     found = cached(material.work(f"convergence_{preset}.npz"), compute)
-    return Convergence(preset, int(found["spectra"]), found["training"], found["validation"])
+    return Convergence(
+        preset, int(found["spectra"]), found["training"], found["validation"], found["constant"]
+    )
 
 
 def convergence(material: Material) -> Part:
@@ -100,7 +106,15 @@ def convergence(material: Material) -> Part:
     paper, default = curves
     epochs = PRESETS["paper"].epochs
     rows = [
-        ("preset", "trained on", "epochs followed", "lowest at epoch", "lowest", "at the preset's epochs")
+        (
+            "preset",
+            "trained on",
+            "epochs followed",
+            "lowest at epoch",
+            "lowest",
+            "at the preset's epochs",
+            "constant networks",
+        )
     ]
     for curve in curves:
         planned = PRESETS[curve.preset].epochs
@@ -113,6 +127,7 @@ def convergence(material: Material) -> Part:
                 str(curve.best),
                 f"{curve.mean.min():.3f}",
                 f"{curve.mean[at - 1]:.3f} ({at})",
+                f"{int(curve.constant.sum())} of {curve.constant.size}",
             )
         )
     excess = paper.excess(epochs)
@@ -181,6 +196,7 @@ def _draw(material: Material, curves: list[Convergence]) -> None:
             if len(epochs) > planned:
                 axes.axvline(planned, color="0.4", lw=0.6, ls=":")
             axes.set_yscale("log")
+            plain_ticks(axes.yaxis)
             axes.set_xlabel("epoch")
             axes.set_xlim(0, len(epochs) + 1)
             letter(axes, name, PRESET_NAMES[curve.preset])

@@ -22,6 +22,7 @@ __all__ = [
     "TRUTH",
     "canvas",
     "letter",
+    "plain_ticks",
     "scatter_step",
 ]
 
@@ -36,7 +37,7 @@ SHADES = ("black", "#0072B2", "#56B4E9", "#E69F00", "#D55E00")
 ENERGY = r"energy (eV)"
 DISTANCE = r"$r$ ($\mathrm{\AA}$)"
 G2 = r"$G^2$"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 7,
     "font.family": "DejaVu Sans",
     "axes.titlesize": 7,
@@ -80,10 +81,10 @@ def canvas(out: Path, stem: str, width: float, height: float) -> Iterator[Any]:
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03)
+        figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03))
         made = FigureCanvasAgg(figure)
         yield figure
         for suffix, metadata in ((".png", {}), (".svg", {"Date": None})):
@@ -94,6 +95,15 @@ def canvas(out: Path, stem: str, width: float, height: float) -> Iterator[Any]:
 def letter(axes: Any, name: str, title: str = "") -> None:
     """Name a panel above its upper left corner."""
     axes.set_title(f"({name}) {title}".rstrip(), loc="left")
+
+
+def plain_ticks(axis: Any) -> None:
+    """Write the ticks of a logarithmic axis as plain numbers: 0.1, 0.2, 0.5, 1."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def scatter_step(values: FloatArray) -> float:

@@ -169,7 +169,8 @@ def embedding(material: Material) -> Part:
         TITLE,
         (
             text(
-                f"t-SNE of the descriptors (G2) and, apart, of the spectra: perplexity {effort.perplexity:g}, "
+                "t-SNE of the descriptors (G2) and, apart, of the spectra: perplexity "
+                f"{effort.perplexity:g}, "
                 f"learning rate {effort.learning_rate:g}, {effort.iterations} iterations (the paper's: "
                 f"{PAPER['perplexity'].text}, {PAPER['t-SNE learning rate'].text}, "
                 f"{PAPER['t-SNE iterations'].text}), scikit-learn's, started from principal components; "
@@ -230,7 +231,7 @@ def _draw(
     x, y = found.descriptor.T
     size = scatter_step(x)
     with canvas(material.out, "embedding", PAGE, 2.35) as drawn:
-        panels = drawn.subplots(1, 3, sharex=True, sharey=True)
+        panels = drawn.subplots(1, 3, sharex=True, sharey=True, gridspec_kw={"wspace": 0.12})
         options = {"s": size, "lw": 0, "rasterized": True}
         first = panels[0].scatter(x, y, c=found.spectrum[:, 0], cmap="cividis", **options)
         drawn.colorbar(first, ax=panels[0], label="spectra, t-SNE 1", pad=0.02, aspect=30)

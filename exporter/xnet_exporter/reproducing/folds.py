@@ -19,9 +19,20 @@ from ..fitting import fit, start, training_bank
 from ..networks import Ensemble
 from ..presets import Preset
 
-__all__ = ["Folds", "Prepared", "by_composition", "by_row", "make_folds", "prepare", "train_folds"]
+__all__ = [
+    "CONSTANT",
+    "Folds",
+    "Prepared",
+    "by_composition",
+    "by_row",
+    "make_folds",
+    "prepare",
+    "train_folds",
+]
 
 CHUNK = 256
+#: Spread of G2 over spectra below which a network is said to be constant.
+CONSTANT = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,6 +193,14 @@ def validate(ensemble: Ensemble, prepared: Prepared, folds: Folds) -> list[Float
     return [errors[rows, member] for member, rows in enumerate(folds.held)]
 
 
+def constant_members(ensemble: Ensemble, prepared: Prepared) -> npt.NDArray[np.bool_]:
+    """Which members predict the same for every spectrum: their filters have died."""
+    ensemble.eval()
+    with torch.no_grad():
+        found = ensemble(prepared.plain[:CHUNK]).numpy()
+    return np.asarray(np.ptp(found, axis=0).max(axis=1) < CONSTANT)
+
+
 def train_folds(
     prepared: Prepared,
     folds: Folds,
@@ -189,7 +208,7 @@ def train_folds(
     seed: int,
     checkpoint: Path,
     follow: bool = False,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+) -> tuple[FloatArray, FloatArray, FloatArray, npt.NDArray[np.bool_]]:
     """Train one network a fold, side by side, and validate each.
 
     Parameters
@@ -211,6 +230,8 @@ def train_folds(
         Mean MSE over the validation spectra.
     median : ndarray of float64, shape (members,)
         Median MSE over them at the end.
+    constant : ndarray of bool, shape (members,)
+        Which networks predict the same for every spectrum.
     """
     rows = torch.from_numpy(folds.training)
     means = prepared.targets[rows].mean(dim=1, keepdim=True)
@@ -236,4 +257,5 @@ def train_folds(
     if not follow:
         history = [[float(values.mean()) for values in final]]
     checkpoint.unlink(missing_ok=True)
-    return np.array(losses), np.array(history), np.array([float(np.median(values)) for values in final])
+    median = np.array([float(np.median(values)) for values in final])
+    return np.array(losses), np.array(history), median, constant_members(ensemble, prepared)

@@ -7,7 +7,9 @@ dE R2 ~ constant, a slope of -1/2. Both are tested.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,7 @@ from ..datasets import Row
 from ..evaluation import run_chunks
 from ..paper_numbers import PAPER
 from .drawing import DISTANCE, G2, PAGE, PRESET_COLOURS, PRESET_NAMES, SHADES, canvas, letter
+from .held_out import STATISTICS
 from .material import Material, Seen
 from .parts import Part, bullets, compared, figure, table, text, write_csv
 from .sensitivity import energies
@@ -254,8 +257,8 @@ def natoli(material: Material) -> Part:
                 continue
             values, names = own[kept], [name for name, good in zip(item.names(), kept, strict=True) if good]
             mean, median = (
-                clustered(names, lambda i, v=values, f=f: float(f(v[i])), draws, seed)
-                for f in (np.mean, np.median)
+                clustered(names, partial(_statistic, STATISTICS[kind], values), draws, seed)
+                for kind in ("mean", "median")
             )
             means[item.seen.label, way] = mean
             lost = np.isnan(item.distances[way][:, 1:]).mean()
@@ -275,11 +278,15 @@ def natoli(material: Material) -> Part:
         if len(group.gap) < 3:
             continue
         x, y = np.log(group.gap), np.log(group.distance)
-        fitted = clustered(group.names, lambda i, x=x, y=y: slope(x[i], y[i]), draws, seed)
+        fitted = clustered(group.names, partial(_pair_slope, x, y), draws, seed)
         lines.append(
-            f"{label}, {len(x)} spectra: slope of the true ln R on the measured ln dE {interval_of(fitted, 2)}, "
+            f"{label}, {len(x)} spectra: slope of the true ln R on the measured ln dE "
+            f"{interval_of(fitted, 2)}, "
             f"Pearson's correlation {pearson(x, y):.2f}"
         )
+    inside = _within(groups["whole set"])
+    if inside is not None:
+        lines.append(inside)
     total = len(seen.rows)
     return Part(
         "natoli",
@@ -327,6 +334,33 @@ def natoli(material: Material) -> Part:
     )
 
 
+def _statistic(
+    measured: Callable[[FloatArray], float], values: FloatArray, rows: npt.NDArray[np.int64]
+) -> float:
+    return measured(values[rows])
+
+
+def _pair_slope(x: FloatArray, y: FloatArray, rows: npt.NDArray[np.int64]) -> float:
+    return slope(x[rows], y[rows])
+
+
+def _within(group: Across) -> str | None:
+    """The same within compositions that the set has at several distances."""
+    label = np.unique(group.names, return_inverse=True)[1]
+    count = np.bincount(label)
+    x, y = np.log(group.gap), np.log(group.distance)
+    x, y = (values - (np.bincount(label, values) / count)[label] for values in (x, y))
+    several = count[label] > 1
+    if several.sum() < 10:
+        return None
+    return (
+        f"whole set, within compositions that it holds several of ({int(several.sum())} spectra, each "
+        "less the "
+        f"mean of its composition): slope {slope(x[several], y[several]):.2f}, Pearson's correlation "
+        f"{pearson(x[several], y[several]):.2f}"
+    )
+
+
 def _show(means: dict[tuple[str, str], Interval], preset: str, way: str) -> str:
     found = means.get((preset, way))
     return "-" if found is None else interval_of(found, 2)
@@ -346,7 +380,8 @@ def _verdicts(means: dict[tuple[str, str], Interval]) -> list[str]:
         strength = (
             f"the interval holds {' and '.join(inside)}"
             if inside
-            else f"by {100 * value / -1.0:.0f} % of what dE R constant asks for, {100 * value / -0.5:.0f} % of dE R2 constant"
+            else f"by {-100 * value:.0f} % of what dE R constant asks for, {-200 * value:.0f} % of dE R2 "
+            "constant"
         )
         words = "the gap alone" if way == "gap" else "all above the edge"
         lines.append(f"preset {preset}, {words}: {sign}; {strength}")
@@ -399,9 +434,10 @@ def _draw(material: Material, found: list[Slopes], group: Across) -> None:
             low.set_xlim(max(1.0, place - 0.7), place + 0.9)
         panels[0, 0].set_ylabel(r"normalised $\mu$")
         panels[1, 0].set_ylabel(G2)
-        panels[0, 0].legend(loc="lower right")
+        if panels[0, 0].lines:
+            panels[0, 0].legend(loc="lower right")
         axes = panels[0, 2]
-        bins = np.linspace(-1.6, 1.0, 40)
+        bins = np.linspace(-1.2, 0.8, 41)
         for item in found:
             own = item.own("gap")
             own = np.clip(own[np.isfinite(own)], bins[0], bins[-1])
@@ -410,17 +446,27 @@ def _draw(material: Material, found: list[Slopes], group: Across) -> None:
                 own, bins=bins, histtype="step", lw=1.2, color=PRESET_COLOURS[item.seen.label], label=label
             )
         for value, style, word in ((-1.0, "--", r"$\Delta E\,R$"), (-0.5, ":", r"$\Delta E\,R^2$")):
-            axes.axvline(value, color="0.3", lw=0.8, ls=style, label=f"{word} constant")
+            axes.axvline(value, color="0.3", lw=0.8, ls=style)
+            axes.text(
+                value + 0.03,
+                0.55,
+                f"{word} const.",
+                rotation=90,
+                transform=axes.get_xaxis_transform(),
+                va="center",
+                fontsize=6,
+            )
         axes.set_xlabel(r"slope of $\ln R$ on $\ln\Delta E$")
         axes.set_ylabel("held-out spectra")
         top_edge = axes.get_ylim()[1]
-        axes.set_ylim(0, 1.45 * top_edge)
+        axes.set_ylim(0, 1.35 * top_edge)
         axes.legend(loc="upper left")
         letter(axes, "c", "the gap alone")
         axes = panels[1, 2]
         axes.plot(group.gap, group.distance, ".", ms=2, color="0.45", mew=0, rasterized=True)
         if group.gap.size > 2:
-            x = np.linspace(*np.percentile(group.gap, [2, 98]), 50)
+            low_gap, high_gap = np.percentile(group.gap, [2, 98])
+            x = np.linspace(low_gap, high_gap, 50)
             centre = np.exp(np.log(group.gap).mean()), np.exp(np.log(group.distance).mean())
             for exponent, style, word in ((-1.0, "--", r"$\Delta E\,R$"), (-0.5, ":", r"$\Delta E\,R^2$")):
                 axes.plot(

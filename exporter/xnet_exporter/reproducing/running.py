@@ -125,7 +125,8 @@ def _check(bundle: Bundle, preset: str, rows: TrainingSet) -> None:
     found = bundle.card.get("training", {}).get("preset")
     if found != preset or bundle.axis != PRESETS[preset].axis:
         raise BundleError(
-            f"{bundle.path} is a bundle of preset {found}; expected one of preset {preset}: give the other one "
+            f"{bundle.path} is a bundle of preset {found}; expected one of preset {preset}: give the "
+            "other one "
             "with --model and --paper-model, or train one with xnet-onnx train"
         )
     made_from = bundle.card["training"].get("set_sha256")
@@ -217,7 +218,8 @@ def _facts(material: Material, command: str) -> list[tuple[str, str]]:
         *(
             (
                 f"preset {name}",
-                f"{bundle.title}, {bundle.members} members, ensemble.onnx sha256 {bundle.card['files']['ensemble.onnx']}",
+                f"{bundle.title}, {bundle.members} members, ensemble.onnx sha256 "
+                f"{bundle.card['files']['ensemble.onnx']}",
             )
             for name, bundle in (("paper", material.paper), ("default", material.default))
         ),

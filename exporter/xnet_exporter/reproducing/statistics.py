@@ -9,7 +9,17 @@ import numpy.typing as npt
 
 from xnet_onnx.spectrum import FloatArray
 
-__all__ = ["Interval", "against", "clustered", "interval_of", "pearson", "ranks", "slope"]
+__all__ = [
+    "Interval",
+    "against",
+    "clustered",
+    "interval_of",
+    "pearson",
+    "quantile",
+    "ranks",
+    "shown",
+    "slope",
+]
 
 Interval = tuple[float, float, float]
 
@@ -48,9 +58,21 @@ def clustered(
     return statistic(np.arange(len(names))), float(low), float(high)
 
 
+def quantile(values: npt.ArrayLike, percent: float) -> float:
+    """A percentile of what is known; NaN where nothing is."""
+    array = np.asarray(values, dtype=np.float64)
+    known = array[np.isfinite(array)]
+    return float(np.percentile(known, percent)) if known.size else float("nan")
+
+
+def shown(value: float, form: str) -> str:
+    """A number in a format, or a dash for NaN."""
+    return format(value, form) if np.isfinite(value) else "-"
+
+
 def interval_of(found: Interval, digits: int) -> str:
     """An interval in words."""
-    value, low, high = (f"{number:.{digits}f}" for number in found)
+    value, low, high = (shown(number, f".{digits}f") for number in found)
     return f"{value} ({low} to {high})"
 
 
@@ -88,7 +110,9 @@ def against(ours: float, theirs: float | None, digits: int, better: str = "lower
     -------
     str
     """
-    if theirs is None or not np.isfinite(ours):
+    if not np.isfinite(ours):
+        return "not known"
+    if theirs is None:
         return f"{ours:.{digits}f} (the paper states no number)"
     shown = round(ours, digits)
     if shown == theirs:

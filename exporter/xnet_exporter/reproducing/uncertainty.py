@@ -11,7 +11,18 @@ from xnet_onnx.spectrum import FloatArray
 
 from ..evaluation import predictions_for, trust
 from ..paper_numbers import PAPER
-from .drawing import DISTANCE, G2, PAGE, PRESET_COLOURS, PRESET_NAMES, TRUTH, canvas, letter, scatter_step
+from .drawing import (
+    DISTANCE,
+    G2,
+    PAGE,
+    PRESET_COLOURS,
+    PRESET_NAMES,
+    TRUTH,
+    canvas,
+    letter,
+    plain_ticks,
+    scatter_step,
+)
 from .held_out import histogram
 from .material import Material, Seen
 from .parts import Part, bullets, compared, figure, table, text, write_csv
@@ -107,7 +118,8 @@ def uncertainty(material: Material) -> Part:
     lines = []
     for own, item in zip(material.seen, found, strict=True):
         lines.append(
-            f"preset {own.label}: median coverage {against(item.median[0], PAPER['coverage median'].value, 0, 'higher')}; "
+            f"preset {own.label}: median coverage "
+            f"{against(item.median[0], PAPER['coverage median'].value, 0, 'higher')}; "
             f"{100 * np.mean(item.coverage >= 45):.0f} % of the spectra lie between 45 and 100 %; Pearson's "
             f"correlation {against(item.linear[0], PAPER['pearson'].value, 2, 'higher')}, of the logarithms "
             f"{item.logarithmic[0]:.2f}"
@@ -124,21 +136,25 @@ def uncertainty(material: Material) -> Part:
         ),
         figure(
             "uncertainty",
-            "Coverage and spread on held-out spectra (paper: Fig. 8), preset paper above, default below: (a) "
-            "histogram of the coverage, (b) sigma against MSE, (c) the same on logarithmic axes, where the "
-            "relation is nearer to a line.",
+            "Coverage and spread on held-out spectra (paper: Fig. 8), preset paper above, default below: "
+            "histogram of the coverage, sigma against MSE, the same on logarithmic axes.",
         ),
         bullets(*lines),
         text(
-            f"The linear correlation is set by a few spectra of large MSE: its 95 % interval for preset default "
-            f"is {low:.2f} to {high:.2f}, and {certain} the paper's {PAPER['pearson'].text}. {_tail(material, found)}"
+            "The linear correlation is set by a few spectra of large MSE: its 95 % interval for preset "
+            "default "
+            f"is {low:.2f} to {high:.2f}, and {certain} the paper's {PAPER['pearson'].text}. "
+            f"{_tail(material)}"
         ),
         figure(
             "bands",
-            "Held-out predictions of preset default with bands (paper: Fig. S4): three each of the best tenth "
-            "by MSE, the middle and the worst tenth. Dark: two sigma of the members; light: calibrated 90 % band."
+            "Held-out predictions of preset default with bands (paper: Fig. S4): three each of the best "
+            "tenth "
+            "by MSE, the middle and the worst tenth. Dark: two sigma of the members; light: calibrated 90 "
+            "% band."
             if calibrated
-            else "Held-out predictions of preset default with two sigma of the members (paper: Fig. S4): three "
+            else "Held-out predictions of preset default with two sigma of the members (paper: Fig. S4): "
+            "three "
             "each of the best tenth by MSE, the middle and the worst tenth.",
         ),
     ]
@@ -163,10 +179,10 @@ def uncertainty(material: Material) -> Part:
     )
 
 
-def _tail(material: Material, found: list[Spread]) -> str:
+def _tail(material: Material) -> str:
     """Whether the worst spectra have more error than their sigma says, as in the paper."""
     words = []
-    for seen, item in zip(material.seen, found, strict=True):
+    for seen in material.seen:
         ratio = seen.mse / np.maximum((seen.sigma**2).mean(axis=1), 1e-12)
         order = np.argsort(seen.mse, kind="stable")
         tenth = max(1, len(order) // 10)
@@ -175,10 +191,12 @@ def _tail(material: Material, found: list[Spread]) -> str:
             "over-confident there, as in the paper" if worst > 1.5 * rest else "no more over-confident there"
         )
         words.append(
-            f"preset {seen.label}: MSE over mean squared sigma is {worst:.1f} in the worst tenth and {rest:.1f} in "
+            f"preset {seen.label}: MSE over mean squared sigma is {worst:.1f} in the worst tenth and "
+            f"{rest:.1f} in "
             f"the rest (medians), {word}"
         )
-    return "; ".join(words).capitalize() + "."
+    sentence = "; ".join(words)
+    return sentence[0].upper() + sentence[1:] + "."
 
 
 def _calibrated(seen: Seen) -> list[Any]:
@@ -215,15 +233,18 @@ def _calibrated(seen: Seen) -> list[Any]:
 def _draw(material: Material, found: list[Spread]) -> None:
     with canvas(material.out, "uncertainty", PAGE, 3.7) as drawn:
         panels = drawn.subplots(2, 3)
-        for row, seen, item in zip(panels, material.seen, found, strict=True):
+        for row, seen, item, names in zip(panels, material.seen, found, ("abc", "def"), strict=True):
             colour = PRESET_COLOURS[seen.label]
             histogram(row[0], item.coverage, np.linspace(0, 100, 26), colour)
             for value, style, word in ((item.median[0], "-", "median"), (95.4, ":", "normal")):
                 row[0].axvline(value, color="black", lw=0.8, ls=style, label=f"{word} {value:.0f} %")
             row[0].legend(loc="upper left")
             row[0].set_ylabel("held-out spectra")
-            letter(row[0], "a", PRESET_NAMES[seen.label])
-            for axes, name, correlation in ((row[1], "b", item.linear), (row[2], "c", item.logarithmic)):
+            letter(row[0], names[0], PRESET_NAMES[seen.label])
+            for axes, name, correlation in (
+                (row[1], names[1], item.linear),
+                (row[2], names[2], item.logarithmic),
+            ):
                 axes.scatter(
                     item.sigma,
                     seen.mse,
@@ -238,6 +259,8 @@ def _draw(material: Material, found: list[Spread]) -> None:
                 letter(axes, name)
             row[2].set_xscale("log")
             row[2].set_yscale("log")
+            plain_ticks(row[2].xaxis)
+            plain_ticks(row[2].yaxis)
         panels[1, 0].set_xlabel(r"$G^2$ within $\pm 2\sigma$ (%)")
         for axes in panels[1, 1:]:
             axes.set_xlabel(r"mean $\sigma$ of $G^2$")
