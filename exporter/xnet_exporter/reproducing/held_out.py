@@ -17,7 +17,7 @@ from .drawing import DISTANCE, G2, PAGE, PRESET_COLOURS, PRESET_NAMES, TRUTH, ca
 from .folds import CONSTANT
 from .material import Material, Seen
 from .parts import Part, bullets, compared, figure, table, text, write_csv
-from .statistics import Interval, against, clustered, interval_of, quantile, shown
+from .statistics import Interval, against, clustered, interval_of, pearson, quantile, shown
 
 __all__ = ["HeldOutErrors", "held_out", "measure"]
 
@@ -194,14 +194,31 @@ def held_out(material: Material) -> Part:
 
 
 def _constant(material: Material) -> str:
-    """How many members predict the same for every spectrum."""
-    words = []
+    """How many members predict the same for every spectrum, and what the others are worth alone."""
+    words, without = [], []
     for seen in material.seen:
-        still = int(np.sum(np.ptp(seen.members, axis=0).max(axis=1) < CONSTANT))
-        words.append(f"{still} of {seen.members.shape[1]} of preset {seen.label}")
-    return (
-        f"Members that predict one and the same curve for every held-out spectrum: {', '.join(words)} (their "
-        "rectified filters have died; they pull the mean towards the average structure and widen sigma)."
+        still = np.ptp(seen.members, axis=0).max(axis=1) < CONSTANT
+        words.append(f"{int(still.sum())} of {still.size} of preset {seen.label}")
+        if not still.any() or np.sum(~still) < 2:
+            continue
+        alive = seen.members[:, ~still]
+        mse = ((alive.mean(axis=1) - seen.targets) ** 2).mean(axis=1)
+        sigma = alive.std(axis=1, ddof=1)
+        inside = np.abs(alive.mean(axis=1) - seen.targets) <= 2 * sigma
+        without.append(
+            f"Of preset {seen.label}, the other {alive.shape[1]} alone have a median MSE of "
+            f"{np.median(mse):.3f}, a mean of {mse.mean():.3f}, a median coverage by two sigma of "
+            f"{np.median(100 * inside.mean(axis=1)):.0f} % and a correlation of sigma and MSE of "
+            f"{pearson(sigma.mean(axis=1), mse):.2f}; the numbers of this report are those of all members, "
+            "as trained."
+        )
+    reason = "their rectified filters have died, and they pull the mean towards the average structure"
+    return " ".join(
+        [
+            f"Members that predict one and the same curve for every held-out spectrum: {', '.join(words)}"
+            + (f" ({reason})." if without else "."),
+            *without,
+        ]
     )
 
 

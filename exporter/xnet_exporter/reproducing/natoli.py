@@ -27,7 +27,7 @@ from .held_out import STATISTICS
 from .material import Material, Seen
 from .parts import Part, bullets, compared, figure, table, text, write_csv
 from .sensitivity import energies
-from .statistics import Interval, clustered, interval_of, pearson, slope
+from .statistics import Interval, clustered, interval_of, pearson, shown, slope
 
 __all__ = ["Slopes", "natoli", "resonances", "stretched", "widened"]
 
@@ -39,6 +39,8 @@ SMOOTHING, PROMINENCE = 1.0, 0.005
 WINDOW = (1.0, 38.0)
 #: A first shell that is not within this of its place before is another one, in Angstrom.
 FOLLOW = 0.3
+#: A correlation smaller than this says little.
+WEAK = 0.2
 EXPECTED = {"dE R constant (the paper)": -1.0, "dE R2 constant (free electron)": -0.5}
 
 
@@ -247,7 +249,7 @@ def natoli(material: Material) -> Part:
             "lost (%)",
         )
     ]
-    means: dict[tuple[str, str], Interval] = {}
+    medians: dict[tuple[str, str], Interval] = {}
     for item in found:
         for way, words in (("gap", "the gap alone"), ("all", "all above the edge")):
             own = item.own(way)
@@ -260,7 +262,7 @@ def natoli(material: Material) -> Part:
                 clustered(names, partial(_statistic, STATISTICS[kind], values), draws, seed)
                 for kind in ("mean", "median")
             )
-            means[item.seen.label, way] = mean
+            medians[item.seen.label, way] = median
             lost = np.isnan(item.distances[way][:, 1:]).mean()
             rows.append(
                 (
@@ -282,11 +284,13 @@ def natoli(material: Material) -> Part:
         lines.append(
             f"{label}, {len(x)} spectra: slope of the true ln R on the measured ln dE "
             f"{interval_of(fitted, 2)}, "
-            f"Pearson's correlation {pearson(x, y):.2f}"
+            f"Pearson's correlation {shown(pearson(x, y), '.2f')}"
         )
     inside = _within(groups["whole set"])
+    learnt = ""
     if inside is not None:
-        lines.append(inside)
+        lines.append(inside[0])
+        learnt = _learnt(inside[1])
     total = len(seen.rows)
     return Part(
         "natoli",
@@ -302,7 +306,7 @@ def natoli(material: Material) -> Part:
                 "followed within 0.3 Angstrom) on ln dE is fitted through the original."
             ),
             table(*rows),
-            bullets(*_verdicts(means)),
+            bullets(*_verdicts(medians)),
             figure(
                 "natoli",
                 "Natoli's rule (paper: Fig. 7, left). (a), (b) one spectrum with its gap changed, and the "
@@ -311,6 +315,7 @@ def natoli(material: Material) -> Part:
             ),
             bullets(*lines) if lines else text("Too few spectra with two resonances to compare across them."),
             text(
+                f"{learnt}"
                 "Between different compounds the gap depends on far more than the first shell (the kind of "
                 "the neighbours, the second shell), so the correlation across them is a weak form of the "
                 "rule; the slope within a spectrum asks what the network has made of it. Preset default was "
@@ -321,14 +326,14 @@ def natoli(material: Material) -> Part:
         ),
         (
             compared(
-                "Natoli: slope of ln R on ln dE, the gap alone",
+                "Natoli: slope of ln R on ln dE, median, the gap alone",
                 "natoli",
-                *(_show(means, preset, "gap") for preset in ("paper", "default")),
+                *(_show(medians, preset, "gap") for preset in ("paper", "default")),
             ),
             compared(
-                "Natoli: slope of ln R on ln dE, all above the edge",
+                "Natoli: slope of ln R on ln dE, median, all above the edge",
                 "natoli",
-                *(_show(means, preset, "all") for preset in ("paper", "default")),
+                *(_show(medians, preset, "all") for preset in ("paper", "default")),
             ),
         ),
     )
@@ -344,8 +349,8 @@ def _pair_slope(x: FloatArray, y: FloatArray, rows: npt.NDArray[np.int64]) -> fl
     return slope(x[rows], y[rows])
 
 
-def _within(group: Across) -> str | None:
-    """The same within compositions that the set has at several distances."""
+def _within(group: Across) -> tuple[str, float] | None:
+    """The same within compositions that the set has at several distances; with the correlation."""
     label = np.unique(group.names, return_inverse=True)[1]
     count = np.bincount(label)
     x, y = np.log(group.gap), np.log(group.distance)
@@ -353,22 +358,35 @@ def _within(group: Across) -> str | None:
     several = count[label] > 1
     if several.sum() < 10:
         return None
+    correlation = pearson(x[several], y[several])
     return (
         f"whole set, within compositions that it holds several of ({int(several.sum())} spectra, each "
         "less the "
-        f"mean of its composition): slope {slope(x[several], y[several]):.2f}, Pearson's correlation "
-        f"{pearson(x[several], y[several]):.2f}"
+        f"mean of its composition): slope {shown(slope(x[several], y[several]), '.2f')}, Pearson's "
+        "correlation "
+        f"{shown(correlation, '.2f')}",
+        correlation,
     )
 
 
-def _show(means: dict[tuple[str, str], Interval], preset: str, way: str) -> str:
-    found = means.get((preset, way))
+def _learnt(correlation: float) -> str:
+    """Whether the spectra themselves follow the rule, within compositions."""
+    if correlation < -WEAK:
+        return "The calculated spectra themselves follow the rule in its direction. "
+    return (
+        "So the calculated spectra of our set do not follow the rule themselves, as far as these resonances "
+        "show it, and the networks had little to learn it from. "
+    )
+
+
+def _show(medians: dict[tuple[str, str], Interval], preset: str, way: str) -> str:
+    found = medians.get((preset, way))
     return "-" if found is None else interval_of(found, 2)
 
 
-def _verdicts(means: dict[tuple[str, str], Interval]) -> list[str]:
+def _verdicts(medians: dict[tuple[str, str], Interval]) -> list[str]:
     lines = []
-    for (preset, way), (value, low, high) in means.items():
+    for (preset, way), (value, low, high) in medians.items():
         sign = (
             "the first shell moves the right way"
             if high < 0

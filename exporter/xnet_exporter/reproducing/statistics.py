@@ -67,7 +67,10 @@ def quantile(values: npt.ArrayLike, percent: float) -> float:
 
 def shown(value: float, form: str) -> str:
     """A number in a format, or a dash for NaN."""
-    return format(value, form) if np.isfinite(value) else "-"
+    if not np.isfinite(value):
+        return "-"
+    text = format(value, form)
+    return text.removeprefix("-") if float(text) == 0.0 else text
 
 
 def interval_of(found: Interval, digits: int) -> str:
