@@ -459,7 +459,9 @@ def _draw(material: Material, found: list[Slopes], group: Across) -> None:
         for item in found:
             own = item.own("gap")
             own = np.clip(own[np.isfinite(own)], bins[0], bins[-1])
-            label = f"{PRESET_NAMES[item.seen.label]}" + (f", mean {own.mean():.2f}" if own.size else "")
+            label = f"{PRESET_NAMES[item.seen.label]}" + (
+                f", median {np.median(own):.2f}" if own.size else ""
+            )
             axes.hist(
                 own, bins=bins, histtype="step", lw=1.2, color=PRESET_COLOURS[item.seen.label], label=label
             )
@@ -467,7 +469,7 @@ def _draw(material: Material, found: list[Slopes], group: Across) -> None:
             axes.axvline(value, color="0.3", lw=0.8, ls=style)
             axes.text(
                 value + 0.03,
-                0.55,
+                0.4,
                 f"{word} const.",
                 rotation=90,
                 transform=axes.get_xaxis_transform(),
@@ -478,7 +480,7 @@ def _draw(material: Material, found: list[Slopes], group: Across) -> None:
         axes.set_ylabel("held-out spectra")
         top_edge = axes.get_ylim()[1]
         axes.set_ylim(0, 1.35 * top_edge)
-        axes.legend(loc="upper left")
+        axes.legend(loc="upper left", frameon=True, framealpha=1.0, edgecolor="none", borderpad=0.2)
         letter(axes, "c", "the gap alone")
         axes = panels[1, 2]
         axes.plot(group.gap, group.distance, ".", ms=2, color="0.45", mew=0, rasterized=True)

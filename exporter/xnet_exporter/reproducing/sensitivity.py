@@ -223,7 +223,7 @@ def sensitivity(material: Material) -> Part:
         ("shift of the model input", shifted, SHIFTS, "{:+g} eV", False),
         ("shift of the spectrum", shifted, SHIFTS, "{:+g} eV", True),
         ("broadening", broadened, BROADENINGS, "{:g} eV", True),
-        ("pre-edge", pre_edge_scaled, PRE_EDGE, "times {:g}", True),
+        ("pre-edge", pre_edge_scaled, PRE_EDGE, "times {:g}", False),
     ):
         paper, default = (series(name, seen, make, values, label, realign) for seen in material.seen)
         found[name] = (paper, default)
@@ -412,7 +412,8 @@ def _pre_edge_blocks(found: dict[str, tuple[Series, Series]]) -> list[Block]:
             "the "
             f"rising edge more than {-PRE_EDGE_END:g} eV below the half-step energy (mu less its lower "
             "convex "
-            "hull), and is multiplied by a factor. In muffin-tin FEFF it is weak: median height "
+            "hull), and is multiplied by a factor; the alignment of the energy axis is kept. In "
+            "muffin-tin FEFF it is weak: median height "
             f"{np.median(height):.3f} edge steps, 90th percentile {np.percentile(height, 90):.3f}."
         ),
         _summary(pair),
