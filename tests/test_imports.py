@@ -27,6 +27,7 @@ HEAVY = (
     "distributed",
     "yaml",
     "tqdm",
+    "sklearn",
 )
 PACKAGES = {
     "xnet_onnx": (ROOT / "runtime" / "xnet_onnx", {"xnet_models"}),

@@ -198,11 +198,11 @@ def test_same_seed_same_bytes(tiny_set: Path, run: Path, tmp_path: Path) -> None
 def test_interrupted_and_resumed_is_the_same(
     tiny_set: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import xnet_exporter.training as training
+    import xnet_exporter.fitting as fitting
 
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(fitting, "CHECKPOINT_SECONDS", 0.0)
     calls = 0
-    real = training.augment
+    real = fitting.augment
 
     def interrupt(*args: object) -> torch.Tensor:
         nonlocal calls
@@ -211,7 +211,7 @@ def test_interrupted_and_resumed_is_the_same(
             raise KeyboardInterrupt
         return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training, "augment", interrupt)
+    monkeypatch.setattr(fitting, "augment", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train(tiny_set, tmp_path / "run", DEFAULT, members=3, seed=5, epochs=3)
     assert (tmp_path / "run" / "checkpoint.pt").is_file()

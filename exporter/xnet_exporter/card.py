@@ -6,23 +6,11 @@ from typing import Any
 
 from xnet_onnx.confidence import LEVELS
 
+from .paper_numbers import PAPER
+
 __all__ = ["model_card"]
 
-PAPER = "David et al., Digital Discovery 2023, 2 (doi:10.1039/d3dd00101f)"
-#: Sections 3.1 and 3.2 of the paper, on its own 3,500 held-out spectra.
-PAPER_REPORTS = {
-    "mse median": "0.1",
-    "mse mean": "0.2",
-    "mse cv": "1.73",
-    "near median": "0",
-    "near mean": "0.07",
-    "near iqr": "0.1",
-    "far median": "0.2",
-    "far mean": "0.22",
-    "far iqr": "0.2",
-    "coverage median": "64",
-    "pearson": "0.72",
-}
+SOURCE = "David et al., Digital Discovery 2023, 2 (doi:10.1039/d3dd00101f)"
 
 
 def _rows(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -73,7 +61,7 @@ def _table(columns: list[tuple[str, dict[str, Any]]]) -> list[str]:
     ]
     for i, (key, description, _) in enumerate(tables[0]):
         values = " | ".join(table[i][2] for table in tables)
-        lines.append(f"| {description} | {values} | {PAPER_REPORTS.get(key, '')} |")
+        lines.append(f"| {description} | {values} | {PAPER[key].text if key in PAPER else ''} |")
     return lines
 
 
@@ -211,7 +199,7 @@ def model_card(card: dict[str, Any]) -> str:
         "",
         f"An ensemble of {card['members']} convolutional networks: a normalised XANES spectrum in, "
         f"the G2 part of the wACSF descriptor ({descriptor['count']} points, {descriptor['first']:g}-"
-        f"{descriptor['last']:g} Angstrom) out. The method is that of {PAPER}.",
+        f"{descriptor['last']:g} Angstrom) out. The method is that of {SOURCE}.",
         "",
         "## Input and output",
         "",

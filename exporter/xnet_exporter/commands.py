@@ -1,4 +1,4 @@
-"""``xnet-onnx train``, ``export`` and ``evaluate``.
+"""``xnet-onnx train``, ``export``, ``calibrate``, ``evaluate`` and ``reproduce``.
 
 Only click and the light runtime are imported here; without the extra, each
 command is one line that says what to install.
@@ -14,17 +14,17 @@ import click
 
 from xnet_onnx.errors import MissingExtraError, XnetError
 
-__all__ = ["calibrate", "evaluate", "export", "train"]
+__all__ = ["calibrate", "evaluate", "export", "reproduce", "train"]
 
 NEEDED = ("torch", "onnx", "onnxscript", "ase", "yaml", "tqdm")
 
 
-def _require_extra(command: str) -> None:
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+def _require_extra(command: str, needed: tuple[str, ...] = NEEDED, extra: str = "export") -> None:
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingExtraError(
             f"xnet-onnx {command} needs {', '.join(missing)}, which is not installed; install with: "
-            'pip install "xnet-onnx[export]"'
+            f'pip install "xnet-onnx[{extra}]"'
         )
 
 
@@ -227,3 +227,79 @@ def evaluate(bundle: Path, data: Path, compare: tuple[Path, ...], measured: Path
     from .card import model_card
 
     click.echo(model_card(card))
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Training set, or a folder of sets (the newest is taken).",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Folder for the report; an interrupted one is gone on with.",
+)
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    metavar="BUNDLE",
+    help="Bundle of preset default; the shipped one without it.",
+)
+@click.option(
+    "--paper-model",
+    type=click.Path(path_type=Path),
+    metavar="BUNDLE",
+    help="Bundle of preset paper; trained in the folder without it.",
+)
+@click.option(
+    "--measured",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Measured spectra with index.csv and references.extxyz.",
+)
+@click.option("--only", multiple=True, metavar="NAME", help="Make this section alone; may be given again.")
+@click.option("--quick", is_flag=True, help="Smaller everywhere, in minutes: a rehearsal.")
+def reproduce(
+    data: Path,
+    out: Path,
+    model: Path | None,
+    paper_model: Path | None,
+    measured: Path | None,
+    only: tuple[str, ...],
+    quick: bool,
+) -> None:
+    """Make every figure and table of the paper again, beside the paper's own numbers."""
+    _require_extra("reproduce", (*NEEDED, "sklearn", "scipy", "matplotlib"), "reproduce")
+    from .reproducing.effort import FULL, QUICK
+    from .reproducing.running import MAKERS
+    from .reproducing.running import reproduce as run_reproduction
+
+    unknown = [name for name in only if name not in MAKERS]
+    if unknown:
+        raise click.UsageError(f"no section {', '.join(unknown)}; expected of {', '.join(MAKERS)}")
+    command = f"xnet-onnx reproduce --data {data} --out {out}"
+    for option, value in (("--model", model), ("--paper-model", paper_model), ("--measured", measured)):
+        command += "" if value is None else f" {option} {value}"
+    command += "".join(f" --only {name}" for name in only) + (" --quick" if quick else "")
+    try:
+        missing = run_reproduction(
+            data,
+            out,
+            QUICK if quick else FULL,
+            model=model,
+            paper_model=paper_model,
+            measured=measured,
+            only=only,
+            command=command,
+            tell=lambda line: click.echo(line, err=True),
+        )
+    except KeyboardInterrupt:
+        raise XnetError(f"interrupted; go on with the same command ({out})") from None
+    click.echo(f"report in {out / 'report.md'} and {out / 'report.html'}")
+    if missing:
+        click.echo(f"sections not made yet: {', '.join(missing)}")

@@ -30,13 +30,17 @@ from .measured import measured_references
 
 __all__ = [
     "HeldOut",
+    "NEAR",
+    "PeakErrors",
     "Trusted",
     "evaluate",
     "held_out_rows",
     "measured_first_shells",
     "metrics",
     "model_inputs",
+    "peak_errors",
     "predictions_for",
+    "run_chunks",
     "trust",
 ]
 
@@ -128,7 +132,8 @@ def model_inputs(rows: tuple[Row, ...], bundle: Bundle, broadening: float = 0.0)
     return np.stack(inputs)
 
 
-def _run(bundle: Bundle, inputs: npt.NDArray[np.float32]) -> FloatArray:
+def run_chunks(bundle: Bundle, inputs: npt.NDArray[np.float32]) -> FloatArray:
+    """G2 of each member, shape (n, m, k), for any number of model inputs, shape (n, axis.count)."""
     return np.concatenate([run_ensemble(bundle, inputs[i : i + CHUNK]) for i in range(0, len(inputs), CHUNK)])
 
 
@@ -154,7 +159,7 @@ def evaluate(bundle: Bundle, data: TrainingSet) -> dict[str, Any]:
     names = [row.name for row in held.rows]
     for condition, broadening in (("calculated", 0.0), ("broadened", MEASURED_BROADENING)):
         inputs = model_inputs(held.rows, bundle, broadening)
-        members = _run(bundle, inputs)
+        members = run_chunks(bundle, inputs)
         result[condition] = metrics(HeldOut(ids, members, targets), bundle.r)
         if bundle.calibration is not None:
             result[condition]["confidence"] = trust(bundle, inputs, targets, names)
@@ -303,6 +308,64 @@ def _summary(values: FloatArray) -> dict[str, float]:
     }
 
 
+@dataclass(frozen=True, eq=False)
+class PeakErrors:
+    """How far each true peak of G2 is from the nearest predicted one.
+
+    Parameters
+    ----------
+    row : ndarray of int64, shape (p,)
+        Which spectrum a peak belongs to.
+    position : ndarray of float64, shape (p,)
+        The true peak, in Angstrom.
+    error, on_grid : ndarray of float64, shape (p,)
+        Absolute error in Angstrom, between the grid points and by the nearest
+        grid points alone.
+    """
+
+    row: npt.NDArray[np.int64]
+    position: FloatArray
+    error: FloatArray
+    on_grid: FloatArray
+
+
+def peak_errors(mean: FloatArray, targets: FloatArray, r: FloatArray) -> tuple[PeakErrors, FloatArray, int]:
+    """Errors of peak positions (paper section 3.1).
+
+    Parameters
+    ----------
+    mean, targets : ndarray of float64, shape (n, k)
+        Predicted and true G2.
+    r : ndarray of float64, shape (k,)
+        Grid in Angstrom.
+
+    Returns
+    -------
+    peaks : PeakErrors
+    first : ndarray of float64, shape (n,)
+        Error of the first peak in Angstrom; NaN where either curve has none.
+    without : int
+        Spectra whose true curve has a peak and whose predicted one has none.
+    """
+    rows: list[tuple[int, float, float, float]] = []
+    first = np.full(len(mean), np.nan)
+    without = 0
+    for i, (curve, target) in enumerate(zip(mean, targets, strict=True)):
+        found, truth = peak_positions(r, curve), peak_positions(r, target)
+        if not truth:
+            continue
+        if not found:
+            without += 1
+            continue
+        first[i] = abs(found[0][0] - truth[0][0])
+        for position, point in truth:
+            between = min(abs(other - position) for other, _ in found)
+            on_grid = min(abs(float(r[other] - r[point])) for _, other in found)
+            rows.append((i, position, between, on_grid))
+    table = np.array(rows).reshape(-1, 4)
+    return PeakErrors(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], table[:, 3]), first, without
+
+
 def metrics(held: HeldOut, r: FloatArray) -> dict[str, Any]:
     """The numbers of paper sections 3.1 and 3.2.
 
@@ -330,21 +393,10 @@ def metrics(held: HeldOut, r: FloatArray) -> dict[str, Any]:
     mse = squared.mean(axis=1)
     coverage = 100.0 * np.mean(np.abs(mean - held.targets) <= 2 * sigma, axis=1)
 
-    errors: dict[str, list[float]] = {"near": [], "far": []}
-    first: list[float] = []
-    without = 0
-    for curve, target in zip(mean, held.targets, strict=True):
-        found = np.array([position for position, _ in peak_positions(r, curve)])
-        truth = [position for position, _ in peak_positions(r, target)]
-        if not truth:
-            continue
-        if found.size == 0:
-            without += 1
-            continue
-        first.append(abs(float(found[0]) - truth[0]))
-        for position in truth:
-            region = "near" if position < NEAR else "far"
-            errors[region].append(float(np.abs(found - position).min()))
+    peaks, first, without = peak_errors(mean, held.targets, r)
+    errors = {
+        region: peaks.error[(peaks.position < NEAR) == (region == "near")] for region in ("near", "far")
+    }
     result: dict[str, Any] = {
         "spectra": len(held.ids),
         "mse": {
@@ -353,14 +405,13 @@ def metrics(held: HeldOut, r: FloatArray) -> dict[str, Any]:
             "coefficient_of_variation": float(mse.std() / mse.mean()) if mse.any() else 0.0,
         },
     }
-    for region, values in errors.items():
-        array = np.array(values)
+    for region, array in errors.items():
         result[f"peaks_{region}"] = (
             _summary(array) | {"count": array.size, "missed": float(np.mean(array > 0.5))}
             if array.size
             else None
         )
-    shell = np.array(first)
+    shell = first[np.isfinite(first)]
     result["first_shell"] = (
         _summary(shell)
         | {

@@ -141,7 +141,7 @@ class Ensemble(nn.Module):
                     weight[member].uniform_(-bound, bound, generator=generator)
 
     def set_output_bias(self, mean: Tensor) -> None:
-        """Let every member start from the mean target, shape (outputs,)."""
+        """Let members start from the mean target, or each from its own, shape (members, 1, outputs)."""
         last = self.dense[-1]
         assert isinstance(last, MemberLinear)
         with torch.no_grad():

@@ -1,8 +1,7 @@
 """Train the members of an ensemble (paper sections 2.1 and 2.4).
 
-All members train at once, side by side in one module, each on its own bootstrap
-resample. Random numbers are drawn per epoch from the seed and the epoch, so a
-run that was interrupted goes on to the same weights.
+All members train at once (`xnet_exporter.fitting`), each on its own bootstrap
+resample.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,16 +16,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from tqdm import tqdm
 
 from xnet_onnx.errors import DataSetError, OutputError
 from xnet_onnx.files import write_bytes
 from xnet_onnx.resampling import resample
 
-from .augment import augment, spectrum_bank
 from .bundles import write_bundle
 from .datasets import TrainingSet, hold_out, read_training_set, select_axis, split_fold
 from .descriptor import RadialGrid
+from .fitting import THREADS, fit, start, training_bank, write_torch
 from .networks import Ensemble
 from .onnx_export import SingleMember, fold_batch_norm
 from .presets import Preset, preset_from_dict
@@ -35,10 +32,7 @@ from .presets import Preset, preset_from_dict
 __all__ = ["HELD_OUT", "Run", "bootstrap", "export_run", "load_run", "train"]
 
 HELD_OUT = 0.1
-CHECKPOINT_SECONDS = 60.0
 RUN_FORMAT = 1
-#: Sums are split over threads, so their number is part of the result: always the same one.
-THREADS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +50,6 @@ class Run:
 
     record: dict[str, Any]
     ensemble: Ensemble
-
-
-def _seed(*parts: int) -> int:
-    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
 
 def bootstrap(n: int, members: int, seed: int) -> npt.NDArray[np.int64]:
@@ -170,76 +160,17 @@ def train(
     used = [index[i] for i in record["training"]]
     rows, used_origins = [data.rows[i] for i in used], origins[used]
     targets = torch.from_numpy(np.stack([row.g2 for row in rows]).astype(np.float32))
-    if preset.augmentation is not None:
-        bank = torch.from_numpy(spectrum_bank(rows, used_origins, preset.axis, preset.augmentation, seed))
-    else:
-        plain = [
-            resample(row.energy, row.mu, preset.axis, origin)
-            for row, origin in zip(rows, used_origins, strict=True)
-        ]
-        bank = torch.from_numpy(np.stack(plain))
+    bank = training_bank(rows, used_origins, preset, seed)
     in_bag = torch.tensor(record["in_bag"])
 
-    torch.use_deterministic_algorithms(True)
-    torch.set_num_threads(THREADS)
-    ensemble = Ensemble(preset.network, members, preset.axis.count, targets.shape[1])
-    ensemble.initialize([torch.Generator().manual_seed(_seed(seed, 2, member)) for member in range(members)])
-    if preset.network.start_at_mean:
-        ensemble.set_output_bias(targets.mean(dim=0))
-    steps = -(-len(rows) // preset.batch)
-    optimizer = _optimizer(ensemble, preset)
-    schedule = (
-        torch.optim.lr_scheduler.OneCycleLR(optimizer, preset.learning_rate, total_steps=steps * epochs)
-        if preset.one_cycle
-        else None
-    )
-    losses: list[list[float]] = []
+    ensemble = start(preset, members, targets.mean(dim=0), seed)
     checkpoint = out / "checkpoint.pt"
-    if resume and checkpoint.is_file():
-        losses = _restore(checkpoint, ensemble, optimizer, schedule)
-    ensemble.train()
-    saved = time.monotonic()
-    for epoch in tqdm(
-        range(len(losses), epochs),
-        initial=len(losses),
-        total=epochs,
-        desc=f"training {members} members",
-        unit="epoch",
-        disable=None,
-    ):
-        generator = torch.Generator().manual_seed(_seed(seed, 3, epoch))
-        order = torch.stack([bag[torch.randperm(len(rows), generator=generator)] for bag in in_bag], dim=1)
-        total = torch.zeros(members)
-        for start in range(0, len(rows), preset.batch):
-            chosen = order[start : start + preset.batch]
-            spectra = (
-                bank[chosen]
-                if preset.augmentation is None
-                else augment(bank, chosen, preset.axis, preset.augmentation, generator)
-            )
-            errors = ((ensemble(spectra) - targets[chosen]) ** 2).mean(dim=(0, 2))
-            optimizer.zero_grad()
-            # Members share no weight, so the gradient of the sum is each one's own.
-            errors.sum().backward()
-            optimizer.step()
-            if schedule is not None:
-                schedule.step()
-            total += errors.detach() * len(chosen)
-        mean = (total / len(rows)).tolist()
-        if not np.all(np.isfinite(mean)):
-            raise DataSetError(
-                f"the loss is {mean} after epoch {epoch + 1}; expected finite numbers: look for "
-                "extreme values in the training set"
-            )
-        losses.append(mean)
-        if time.monotonic() - saved > CHECKPOINT_SECONDS or epoch + 1 == epochs:
-            _save(checkpoint, ensemble, optimizer, schedule, losses)
-            saved = time.monotonic()
+    losses = fit(ensemble, bank, targets, in_bag, preset, epochs, seed, checkpoint=checkpoint, resume=resume)
     record["losses"] = losses
     _write_held_out(out / "held_out.npz", record, data, origins, preset)
     # What was trained is from here on the folded network: the same function in fewer steps.
     folded = fold_batch_norm(ensemble)
-    _write_torch(out / "members.pt", folded.state_dict())
+    write_torch(out / "members.pt", folded.state_dict())
     _write_json(out / "run.json", record)
     checkpoint.unlink(missing_ok=True)
     return Run(record, folded)
@@ -263,14 +194,6 @@ def _write_held_out(
     buffer = io.BytesIO()
     np.savez(buffer, inputs=np.stack(inputs), energy=rows[0][0].energy, norm=rows[0][0].mu)
     write_bytes(path, buffer.getvalue())
-
-
-def _optimizer(ensemble: Ensemble, preset: Preset) -> torch.optim.Optimizer:
-    if preset.optimizer == "adamw":
-        return torch.optim.AdamW(
-            ensemble.parameters(), lr=preset.learning_rate, weight_decay=preset.weight_decay
-        )
-    return torch.optim.Adam(ensemble.parameters(), lr=preset.learning_rate)
 
 
 def _claim(out: Path, record: dict[str, Any], resume: bool) -> None:
@@ -297,43 +220,6 @@ def _claim(out: Path, record: dict[str, Any], resume: bool) -> None:
 
 def _write_json(path: Path, value: Any) -> None:
     write_bytes(path, json.dumps(value, indent=1, sort_keys=True).encode())
-
-
-def _write_torch(path: Path, value: Any) -> None:
-    buffer = io.BytesIO()
-    torch.save(value, buffer)
-    write_bytes(path, buffer.getvalue())
-
-
-def _save(
-    path: Path,
-    ensemble: Ensemble,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler | None,
-    losses: list[list[float]],
-) -> None:
-    state = {
-        "ensemble": ensemble.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "schedule": None if schedule is None else schedule.state_dict(),
-        "losses": losses,
-    }
-    _write_torch(path, state)
-
-
-def _restore(
-    path: Path,
-    ensemble: Ensemble,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler | None,
-) -> list[list[float]]:
-    state = torch.load(path, weights_only=True)
-    ensemble.load_state_dict(state["ensemble"])
-    optimizer.load_state_dict(state["optimizer"])
-    if schedule is not None:
-        schedule.load_state_dict(state["schedule"])
-    losses: list[list[float]] = state["losses"]
-    return losses
 
 
 def load_run(folder: Path) -> Run:

@@ -41,6 +41,10 @@ ELSEWHERE = {
         "xnet_exporter.commands:evaluate",
         "Measure a bundle on its held-out spectra ([export]).",
     ),
+    "reproduce": (
+        "xnet_exporter.commands:reproduce",
+        "Make the paper's figures and tables again ([reproduce]).",
+    ),
     "larch": ("xnet_larch.commands:larch", "The commands in every Larch session ([larch])."),
 }
 
