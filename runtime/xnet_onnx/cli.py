@@ -194,6 +194,9 @@ def predict(
         raise click.UsageError("--foil and --foil-channel exclude each other; choose one")
     from pathlib import Path
 
+    from .starting import limit_threads
+
+    limit_threads(threads)
     from .bundle import load_bundle
     from .folders import CsvTable, expand, printable
     from .prediction import Prediction, predict_many

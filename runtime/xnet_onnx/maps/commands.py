@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from ..errors import XnetError
+from ..starting import limit_threads
 
 __all__ = ["map_stack"]
 
@@ -84,9 +84,7 @@ def map_stack(
     """
     if workers is not None and scheduler is not None:
         raise click.UsageError("--workers and --scheduler exclude each other; choose one")
-    # Read by the libraries under numpy when it is imported, which it is not yet.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, str(threads))
+    limit_threads(threads)
     import shlex
     from pathlib import Path
 
