@@ -108,14 +108,26 @@ class Columns(Plain):
 
 
 class Shipped(nn.Module):
-    """What is exported: blocks of 16 channels, odd and even energies apart."""
+    """What is exported: blocks of 16 channels, odd and even energies apart, one product a member."""
 
     def __init__(self, ensemble: Ensemble) -> None:
         super().__init__()
         self.blocked = Blocked(ensemble)
 
     def forward(self, spectrum: Tensor) -> Tensor:
-        return self.blocked.output(self.blocked.hidden(spectrum))
+        output: Tensor = self.blocked(spectrum)[0]
+        return output
+
+
+class Batched(Plain):
+    """As exported, but dense layers are batched products over the members."""
+
+    def __init__(self, ensemble: Ensemble) -> None:
+        super().__init__(ensemble)
+        self.blocked = Blocked(ensemble)
+
+    def forward(self, spectrum: Tensor) -> Tensor:
+        return self.join(self.blocked.convolve(spectrum))
 
 
 def random_ensemble(activation: Any) -> Ensemble:
@@ -140,6 +152,7 @@ def main() -> None:
         "Conv2d of height 1": TwoDimensional(ensemble),
         "Conv2d, pairs of members in the second": Pairs(ensemble),
         "im2col and batched products": Columns(ensemble),
+        "exported, dense layers as batched products": Batched(ensemble),
         "exported, GELU after the convolutions": Shipped(random_ensemble("gelu")),
     }
     with torch.no_grad():

@@ -23,7 +23,7 @@ from xnet_onnx.spectrum import FloatArray
 from .card import model_card
 from .descriptor import RadialGrid
 from .networks import Ensemble
-from .onnx_export import WithFeatures, to_onnx
+from .onnx_export import Blocked, to_onnx
 
 __all__ = ["check_parity", "update_card", "write_bundle"]
 
@@ -132,7 +132,7 @@ def write_bundle(
     """
     if out.exists() and not (out / "bundle.json").is_file() and any(out.iterdir()):
         raise OutputError(f"{out} is not empty and not a bundle; choose an empty or new folder")
-    fused = to_onnx(WithFeatures(ensemble) if isinstance(ensemble, Ensemble) else ensemble, axis.count)
+    fused = to_onnx(Blocked(ensemble) if isinstance(ensemble, Ensemble) else ensemble, axis.count)
     singles = [to_onnx(member, axis.count) for member in members]
     parity = check_parity(ensemble, fused, singles, parity_inputs)
 

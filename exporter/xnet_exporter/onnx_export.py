@@ -15,9 +15,9 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from .networks import Ensemble, MemberConv1d, MemberNorm
+from .networks import Ensemble, MemberConv1d, MemberLinear, MemberNorm
 
-__all__ = ["Blocked", "SingleMember", "WithFeatures", "fold_batch_norm", "to_onnx"]
+__all__ = ["Blocked", "SingleMember", "fold_batch_norm", "to_onnx"]
 
 OPSET = 20
 
@@ -29,7 +29,8 @@ class Blocked(nn.Module):
     blocked kernels (16 channels at a time) know no other; the first is not
     grouped, because all members read the same spectrum. Where that one has fewer
     filters than a block, the odd and the even energies become channels of their
-    own and the second convolution, of stride 2, one of stride 1. What else was
+    own and the second convolution, of stride 2, one of stride 1. Dense layers are
+    one product a member, whose weights onnxruntime packs beforehand. What else was
     tried is in ``docs/performance.md``.
 
     Parameters
@@ -44,7 +45,12 @@ class Blocked(nn.Module):
         self.activation = next(
             layer for layer in ensemble.convolutions if not isinstance(layer, MemberConv1d)
         )
-        self.dense = ensemble.dense
+        *dense, last = ensemble.dense
+        assert isinstance(last, MemberLinear)
+        self.dense = nn.ModuleList(
+            nn.Sequential(*(_of_member(layer, i) for layer in dense)) for i in range(self.members)
+        )
+        self.outputs = nn.ModuleList(_of_member(last, i) for i in range(self.members))
         convolutions = [layer for layer in ensemble.convolutions if isinstance(layer, MemberConv1d)]
         weights = [layer.weight.detach() for layer in convolutions]
         biases = [layer.bias.detach() for layer in convolutions]
@@ -60,8 +66,8 @@ class Blocked(nn.Module):
         self.biases = nn.ParameterList([bias.flatten() for bias in biases])
         self.strides, self.pads = strides, pads
 
-    def hidden(self, spectrum: Tensor) -> Tensor:
-        """(batch, inputs) to the last hidden layer, (members, batch, width)."""
+    def convolve(self, spectrum: Tensor) -> Tensor:
+        """(batch, inputs) to (batch, members * filters, 1, n)."""
         features = spectrum[:, None, None, :]
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             features = self.activation(
@@ -74,14 +80,16 @@ class Blocked(nn.Module):
                     groups=1 if i == 0 else self.members,
                 )
             )
-        features = features.reshape(features.shape[0], self.members, -1).transpose(0, 1)
-        for layer in list(self.dense)[:-1]:
-            features = layer(features)
         return features
 
-    def output(self, hidden: Tensor) -> Tensor:
-        """(members, batch, width) to (batch, members, outputs)."""
-        return cast(Tensor, self.dense[-1](hidden)).transpose(0, 1)
+    def forward(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
+        """(batch, inputs) to (batch, members, outputs) and the first member's last hidden layer."""
+        features = self.convolve(spectrum)
+        width = features.shape[1] * features.shape[3] // self.members
+        each = torch.split(features.reshape(features.shape[0], -1), width, dim=1)
+        hidden = [cast(Tensor, layers(part)) for layers, part in zip(self.dense, each, strict=True)]
+        outputs = [layer(part) for layer, part in zip(self.outputs, hidden, strict=True)]
+        return torch.stack(outputs, dim=1), hidden[0]
 
 
 #: Channels that onnxruntime's kernels take at a time with AVX-512; with AVX2 it is half as many.
@@ -99,6 +107,18 @@ def _splits(ensemble: Ensemble, layers: list[MemberConv1d]) -> bool:
     return 2 * filters <= BLOCK and all(value % 2 == 0 for value in even)
 
 
+def _of_member(layer: nn.Module, index: int) -> nn.Module:
+    """A member's own part of a dense layer; an activation is everybody's."""
+    if not isinstance(layer, MemberLinear):
+        return layer
+    weight = layer.weight.detach()[index].T
+    linear = nn.Linear(weight.shape[1], weight.shape[0])
+    with torch.no_grad():
+        linear.weight.copy_(weight)
+        linear.bias.copy_(layer.bias.detach()[index, 0])
+    return linear
+
+
 class SingleMember(nn.Module):
     """One member of an ensemble, without the axis of members."""
 
@@ -108,20 +128,8 @@ class SingleMember(nn.Module):
 
     def forward(self, spectrum: Tensor) -> Tensor:
         """(batch, inputs) to (batch, outputs)."""
-        return self.blocked.output(self.blocked.hidden(spectrum)).squeeze(1)
-
-
-class WithFeatures(nn.Module):
-    """An ensemble that also gives the last hidden layer of its first member."""
-
-    def __init__(self, ensemble: Ensemble) -> None:
-        super().__init__()
-        self.blocked = Blocked(ensemble)
-
-    def forward(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
-        """(batch, inputs) to (batch, members, outputs) and (batch, width)."""
-        hidden = self.blocked.hidden(spectrum)
-        return self.blocked.output(hidden), hidden[0]
+        output, _ = self.blocked(spectrum)
+        return cast(Tensor, output).squeeze(1)
 
 
 def fold_batch_norm(ensemble: Ensemble) -> Ensemble:
@@ -168,7 +176,7 @@ def to_onnx(module: nn.Module, inputs: int) -> bytes:
     module : torch.nn.Module
         Takes (batch, inputs); gives (batch, outputs) for a lone member or
         (batch, members, outputs), and with it features where it is
-        `WithFeatures`.
+        `Blocked`.
     inputs : int
         Number of energies.
 
@@ -190,7 +198,7 @@ def to_onnx(module: nn.Module, inputs: int) -> bytes:
                 (torch.zeros(2, inputs),),
                 dynamo=True,
                 input_names=["spectrum"],
-                output_names=["g2", "features"] if isinstance(module, WithFeatures) else ["g2"],
+                output_names=["g2", "features"] if isinstance(module, Blocked) else ["g2"],
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
                 opset_version=OPSET,
                 external_data=False,

@@ -95,7 +95,7 @@ def _check_ports(session: onnxruntime.InferenceSession, path: Path, outputs: tup
 
 
 #: Rows at a time: their activations stay in the processor's cache.
-ROWS = 64
+ROWS = 96
 
 
 def _run(
