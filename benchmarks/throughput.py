@@ -25,6 +25,7 @@ CASES = {
     "c": "15 onnxruntime sessions, one a member",
     "d": "`ensemble.onnx` in one onnxruntime session",
     "e": "`predict_many`, spectra of one energy grid",
+    "m": "the same as arrays, without an object a spectrum, as `map` runs it",
     "f": "roofline: the network's operations at the speed of a float32 matrix product",
 }
 
@@ -120,12 +121,16 @@ def cases(threads: int, batch: int, outputs: int) -> dict[str, Callable[[], obje
 
     from xnet_onnx.bundle import load_bundle, read_verified
     from xnet_onnx.ensemble import open_session, run_ensemble
+    from xnet_onnx.maps.job import Settings
+    from xnet_onnx.maps.predict_chunk import predict_chunk
     from xnet_onnx.prediction import predict_many
     from xnet_onnx.preparation import ModelInput, prepare_many
 
     bundle = load_bundle()
     spectra = map_spectra(batch, grids=False)
     inputs = np.stack([item.values for item in prepare_many(spectra, bundle) if isinstance(item, ModelInput)])
+    mu = np.stack([spectrum.mu for spectrum in spectra])
+    settings = Settings(threads=threads)
     tensor = torch.from_numpy(inputs).unsqueeze(1)
     members = torch_members(outputs)
     with warnings.catch_warnings():
@@ -147,6 +152,7 @@ def cases(threads: int, batch: int, outputs: int) -> dict[str, Callable[[], obje
         "c": lambda: np.stack([s.run(["g2"], {"spectrum": inputs})[0] for s in sessions], axis=1),
         "d": lambda: run_ensemble(bundle, inputs, threads),
         "e": lambda: predict_many(spectra, bundle=bundle, threads=threads),
+        "m": lambda: predict_chunk(bundle, spectra[0].energy, mu, settings),
     }
 
 
