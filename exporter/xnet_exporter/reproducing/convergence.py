@@ -199,6 +199,7 @@ def _draw(material: Material, curves: list[Convergence]) -> None:
             plain_ticks(axes.yaxis)
             axes.set_xlabel("epoch")
             axes.set_xlim(0, len(epochs) + 1)
+            axes.locator_params(axis="x", integer=True, nbins=6)
             letter(axes, name, PRESET_NAMES[curve.preset])
             axes.legend()
         panels[0].set_ylabel("MSE of $G^2$")

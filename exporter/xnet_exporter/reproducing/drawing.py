@@ -89,7 +89,7 @@ def canvas(out: Path, stem: str, width: float, height: float) -> Iterator[Any]:
         yield figure
         for suffix, metadata in ((".png", {}), (".svg", {"Date": None})):
             with replace_when_done(out / "figures" / f"{stem}{suffix}") as temporary:
-                made.print_figure(str(temporary), dpi=300, metadata=metadata)
+                made.print_figure(str(temporary), dpi=200, metadata=metadata)
             # The layout takes as long as the drawing, and is the same for both.
             figure.set_layout_engine("none")
 

@@ -231,24 +231,23 @@ def _draw(
     x, y = found.descriptor.T
     size = scatter_step(x)
     with canvas(material.out, "embedding", PAGE, 2.35) as drawn:
-        panels = drawn.subplots(1, 3, sharex=True, sharey=True, gridspec_kw={"wspace": 0.12})
+        panels = drawn.subplots(1, 3, sharex=True, sharey=True)
         options = {"s": size, "lw": 0, "rasterized": True}
         first = panels[0].scatter(x, y, c=found.spectrum[:, 0], cmap="cividis", **options)
-        drawn.colorbar(first, ax=panels[0], label="spectra, t-SNE 1", pad=0.02, aspect=30)
+        drawn.colorbar(first, ax=panels[0], pad=0.02, aspect=30)
         top = 10
         shown = panels[1].scatter(
             x, y, c=np.minimum(number, top), cmap="viridis", vmin=0, vmax=top, **options
         )
-        bar = drawn.colorbar(
-            shown, ax=panels[1], label=r"atoms within 2.5 $\mathrm{\AA}$", pad=0.02, aspect=30
-        )
+        bar = drawn.colorbar(shown, ax=panels[1], pad=0.02, aspect=30)
         bar.set_ticks((0, 2, 4, 6, 8, top), labels=("0", "2", "4", "6", "8", f"$\\geq${top}"))
         panels[2].scatter(x[~is_linear], y[~is_linear], color="0.8", label="other", **options)
         panels[2].scatter(
             x[is_linear], y[is_linear], color="#D55E00", label="CO, CN, NO", **(options | {"s": 2 * size})
         )
         panels[2].legend(loc="upper right", markerscale=1.5, handletextpad=0.1)
-        for axes, name in zip(panels, "abc", strict=True):
+        titles = ("spectra, t-SNE 1", r"atoms within 2.5 $\mathrm{\AA}$", "linear ligands")
+        for axes, name, title in zip(panels, "abc", titles, strict=True):
             axes.set_xlabel("descriptor, t-SNE 1")
-            letter(axes, name)
+            letter(axes, name, title)
         panels[0].set_ylabel("descriptor, t-SNE 2")

@@ -320,8 +320,8 @@ def natoli(material: Material) -> Part:
                 "the neighbours, the second shell), so the correlation across them is a weak form of the "
                 "rule; the slope within a spectrum asks what the network has made of it. Preset default was "
                 "trained on energies stretched at random by 2.5 % about a mean of 4 %, without the distances "
-                "being changed: it was taught not to believe small changes of the energy scale, and that "
-                "can only flatten its slope."
+                "being changed: it was taught not to believe small changes of the "
+                "energy scale."
             ),
         ),
         (
