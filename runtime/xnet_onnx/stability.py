@@ -2,9 +2,10 @@
 
 The paper (section 3.1 and its conclusions) finds that bad predictions are the
 ones that small energy shifts and broadening change; so every spectrum is run
-again in a few perturbed copies. The first member alone runs them: what the
-movement tells of the error is the same as with all 15 (``benchmarks/stability.py``
-measures it), at a fifteenth of the work.
+again in a few perturbed copies. The first member alone runs them: of
+the error, the movement tells little beside the members' spread, with one member
+or all (``benchmarks/stability.py``), and all would cost three times the
+prediction itself.
 """
 
 from __future__ import annotations

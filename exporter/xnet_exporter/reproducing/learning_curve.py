@@ -162,8 +162,12 @@ def learning_curve(material: Material) -> Part:
             )
             sentences.append(
                 f"Preset {preset}: over its last {len(own[-3:])} sizes the mean MSE goes as the number of "
-                f"spectra to the power {exponent:.2f}, so doubling the set would lower it by about "
-                f"{100 * (1 - 2**exponent):.0f} %."
+                f"spectra to the power {exponent:.2f}"
+                + (
+                    f", so doubling the set would lower it by about {100 * (1 - 2**exponent):.0f} %."
+                    if exponent < 0.0
+                    else ": it no longer falls."
+                )
             )
         rows_random = _whole(curve, "row")
         whole = last[preset]
