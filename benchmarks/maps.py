@@ -110,6 +110,26 @@ def errors(stack: Path, maps: Maps) -> None:
     )
 
 
+def draw_errors(stack: Path, maps: Maps, out: Path) -> None:
+    """Draw the error of every pixel that has a distance; of a mixed one, what lies beyond the two phases."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    with h5py.File(stack) as file:
+        share, r = file["truth/share"][()], file["truth"].attrs["r"]
+    lowest = np.where(share == 1.0, r[1], np.where(share == 0.0, r[0], min(r)))
+    highest = np.where(share == 1.0, r[1], np.where(share == 0.0, r[0], max(r)))
+    error = maps.first_shell - np.clip(maps.first_shell, lowest, highest)
+    figure, axes = pyplot.subplots(figsize=(4.2, 3.4), layout="constrained")
+    colours = matplotlib.colormaps["RdBu_r"].with_extremes(bad="0.75")
+    image = axes.imshow(np.ma.masked_invalid(error), cmap=colours, vmin=-0.1, vmax=0.1, interpolation="none")
+    figure.colorbar(image, ax=axes, label="error of the distance (\u00c5)", extend="both")
+    axes.set(xlabel="x (pixel)", ylabel="y (pixel)", title="grey: no distance given")
+    figure.savefig(out, dpi=200)
+
+
 def make_large(path: Path, size: int, count: int, source: Path, grain: bool = False) -> None:
     """A large stack made quickly: a small one again and again, or once amid noise."""
     with h5py.File(source) as file:
@@ -135,6 +155,7 @@ def main() -> None:
     parser.add_argument("--memory", type=int, nargs="*", default=[64, 256, 512])
     parser.add_argument("--bigger", type=int, default=1024, help="0 leaves it out")
     parser.add_argument("--preview", type=Path, help="Where the figure of the first stack goes.")
+    parser.add_argument("--error-map", type=Path, help="Where the figure of its errors goes.")
     parser.add_argument("--work", type=Path, help="Folder for the stacks (some GB); kept.")
     chosen = parser.parse_args()
     print(f"Machine: {platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}.")
@@ -150,6 +171,8 @@ def main() -> None:
         first = read_maps(work / "alone.h5")
         print(f"\n## Errors: {chosen.size} x {chosen.size} x 200")
         errors(stack, first)
+        if chosen.error_map is not None:
+            draw_errors(stack, first, chosen.error_map)
 
         print("\n## Workers")
         head("run", "time / one process", "same arrays")
