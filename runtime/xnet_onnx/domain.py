@@ -65,9 +65,9 @@ class Space:
     components: FloatArray
     scale: FloatArray
 
-    def project(self, values: FloatArray | npt.NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
+    def project(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Scores (batch, k), each with unit variance in training, and the residual's size (batch,)."""
-        shifted: FloatArray = values - self.centre
+        shifted = values - self.centre
         scores = shifted @ self.components.T
         residual = shifted - scores @ self.components
         return scores / self.scale, np.sqrt(np.mean(residual**2, axis=1))
@@ -263,7 +263,7 @@ def domain_of(
     return DomainScores(score, by_input, tuple(map(tuple, reasons)))
 
 
-def smoothed(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> npt.NDArray[np.float32]:
+def smoothed(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> FloatArray:
     """Model inputs convolved with a Gaussian of 1.5 eV FWHM, so that noise is no news.
 
     Parameters
@@ -273,10 +273,10 @@ def smoothed(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> npt.NDArray[n
 
     Returns
     -------
-    ndarray of float32, shape (batch, axis.count)
+    ndarray of float64, shape (batch, axis.count)
     """
-    matrix = broadening_matrix(axis.count, axis.step, SMOOTHING).astype(np.float32)
-    return np.asarray(inputs, dtype=np.float32) @ matrix.T
+    # In double precision: single precision depends, in its last digit, on the number of threads.
+    return np.asarray(inputs, dtype=np.float64) @ broadening_matrix(axis.count, axis.step, SMOOTHING).T
 
 
 def domain_looks(

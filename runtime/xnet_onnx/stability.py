@@ -87,7 +87,9 @@ def perturb(spectra: npt.NDArray[np.float32], axis: EnergyAxis) -> npt.NDArray[n
     columns = np.arange(axis.count)
     copies = [spectra[:, np.clip(columns - round(shift / axis.step), 0, axis.count - 1)] for shift in SHIFTS]
     copies += [
-        spectra @ broadening_matrix(axis.count, axis.step, fwhm).T.astype(np.float32) for fwhm in BROADENINGS
+        # In double precision: single precision depends, in its last digit, on the number of threads.
+        (spectra.astype(np.float64) @ broadening_matrix(axis.count, axis.step, fwhm).T).astype(np.float32)
+        for fwhm in BROADENINGS
     ]
     return np.stack(copies, axis=1).astype(np.float32)
 
