@@ -24,7 +24,7 @@ from xnet_exporter.training import load_run
 from xnet_onnx.bundle import load_bundle
 from xnet_onnx.calibration import RESOLUTION, Evidence
 from xnet_onnx.domain import domain_of
-from xnet_onnx.interpret import peak_table, read_curves
+from xnet_onnx.interpret import first_peaks, read_curves
 from xnet_onnx.prediction import evidence_of
 from xnet_onnx.resampling import EnergyAxis
 from xnet_onnx.stability import broadening_matrix, measure_stability
@@ -91,8 +91,7 @@ def observe(
             r, own[:, :members].mean(axis=1), moved[:, list(copies), :members].mean(axis=2)
         )
         evidence = replace(evidence, shell_moved=shell, curve_moved=curve)
-    true, _ = peak_table(r, targets).first(len(targets))
-    return evidence, np.abs(curves.first_shell - true)
+    return evidence, np.abs(curves.first_shell - first_peaks(r, targets))
 
 
 def main() -> None:

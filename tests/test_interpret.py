@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xnet_exporter.descriptor import RadialGrid, g2_of_shells
-from xnet_onnx.interpret import find_peaks, first_shell, peak_positions
+from xnet_onnx.interpret import find_peaks, first_peaks, first_shell, peak_positions, peak_table
 
 GRID = RadialGrid()
 R = GRID.centres
@@ -76,3 +76,12 @@ def test_any_curve(members: np.ndarray) -> None:
 def test_a_lone_member_has_no_spread() -> None:
     (peak,) = find_peaks(R, shells([2.0] * 6, [8] * 6)[np.newaxis])
     assert peak.r_sigma == 0.0
+
+
+def test_first_peaks_are_those_of_the_table() -> None:
+    rng = np.random.default_rng(0)
+    smooth = np.array([np.convolve(row, np.hanning(7), "same") for row in rng.random((400, 50))])
+    curves = np.concatenate([rng.random((400, 50)), smooth, 0.5 * rng.random((400, 50)), np.zeros((3, 50))])
+    expected, _ = peak_table(R, curves).first(len(curves))
+    assert np.isnan(expected).any()
+    assert np.array_equal(first_peaks(R, curves), expected, equal_nan=True)

@@ -33,7 +33,7 @@ from xnet_onnx.calibration import (
 from xnet_onnx.domain import Domain, domain_of, parse_domain
 from xnet_onnx.ensemble import run_with_features
 from xnet_onnx.errors import DataSetError, XnetError
-from xnet_onnx.interpret import peak_positions, peak_table, read_curves
+from xnet_onnx.interpret import first_peaks, peak_positions, read_curves
 from xnet_onnx.prediction import evidence_of, predict_many
 from xnet_onnx.resampling import EnergyAxis
 from xnet_onnx.spectrum import FloatArray
@@ -105,7 +105,7 @@ def observe(
     Observations
     """
     parts = []
-    true, _ = peak_table(r, targets).first(len(targets))
+    true = first_peaks(r, targets)
     for start in range(0, len(inputs), CHUNK):
         part, target = inputs[start : start + CHUNK], targets[start : start + CHUNK]
         copies = perturb(part, axis)

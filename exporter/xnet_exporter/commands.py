@@ -28,14 +28,17 @@ def _require_extra(command: str, needed: tuple[str, ...] = NEEDED, extra: str = 
         )
 
 
-@click.command()
-@click.option(
+_data_option = click.option(
     "--data",
     type=click.Path(path_type=Path),
     required=True,
     metavar="DIR",
     help="Training set, or a folder of sets (the newest is taken).",
 )
+
+
+@click.command()
+@_data_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -169,13 +172,7 @@ def calibrate(bundle: Path, data: Path, work: Path, measured: Path | None) -> No
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="Training set, or a folder of sets (the newest is taken).",
-)
+@_data_option
 @click.option(
     "--compare",
     type=click.Path(path_type=Path),
@@ -230,13 +227,7 @@ def evaluate(bundle: Path, data: Path, compare: tuple[Path, ...], measured: Path
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="Training set, or a folder of sets (the newest is taken).",
-)
+@_data_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

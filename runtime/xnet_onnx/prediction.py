@@ -292,23 +292,16 @@ def _calibrated(
         expected_error=None if shell is None else float(reading.expected_error[i]),
         expected_mse=float(reading.expected_mse[i]),
     )
-    return Prediction(
-        label=inputs.label,
-        model=bundle.title,
-        element=bundle.element,
-        edge=bundle.edge,
-        r=bundle.r,
-        members=reading.curves.members[i],
-        mean=reading.curves.mean[i],
-        sigma=reading.curves.sigma[i],
+    return _prediction(
+        inputs,
+        reading.curves,
+        i,
+        bundle,
         lower=reading.lower[i],
         upper=reading.upper[i],
         peaks=() if hidden else peaks,
-        first_shell=None if hidden else shell,
+        shell=None if hidden else shell,
         confidence=confidence,
-        energy=inputs.energy,
-        spectrum=inputs.values.astype(np.float64),
-        preprocessing=inputs.preprocessing,
         warnings=warnings,
     )
 
@@ -318,6 +311,37 @@ def _uncalibrated(
 ) -> Prediction:
     """A prediction without intervals or verdict."""
     warnings = inputs.warnings if peaks else (*inputs.warnings, NO_PEAK)
+    return _prediction(
+        inputs,
+        curves,
+        i,
+        bundle,
+        lower=None,
+        upper=None,
+        peaks=peaks,
+        shell=first_shell(peaks),
+        confidence=None,
+        warnings=(
+            *warnings,
+            "this bundle is not calibrated: sigma is the spread of its members, not an error, and a "
+            "spectrum it does not know is not noticed",
+        ),
+    )
+
+
+def _prediction(
+    inputs: ModelInput,
+    curves: Curves,
+    i: int,
+    bundle: Bundle,
+    *,
+    lower: FloatArray | None,
+    upper: FloatArray | None,
+    peaks: tuple[Peak, ...],
+    shell: FirstShell | None,
+    confidence: Confidence | None,
+    warnings: tuple[str, ...],
+) -> Prediction:
     return Prediction(
         label=inputs.label,
         model=bundle.title,
@@ -327,19 +351,15 @@ def _uncalibrated(
         members=curves.members[i],
         mean=curves.mean[i],
         sigma=curves.sigma[i],
-        lower=None,
-        upper=None,
+        lower=lower,
+        upper=upper,
         peaks=peaks,
-        first_shell=first_shell(peaks),
-        confidence=None,
+        first_shell=shell,
+        confidence=confidence,
         energy=inputs.energy,
         spectrum=inputs.values.astype(np.float64),
         preprocessing=inputs.preprocessing,
-        warnings=(
-            *warnings,
-            "this bundle is not calibrated: sigma is the spread of its members, not an error, and a "
-            "spectrum it does not know is not noticed",
-        ),
+        warnings=warnings,
     )
 
 

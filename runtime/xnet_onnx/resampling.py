@@ -245,8 +245,10 @@ def resample(
     CoverageError
         If the spectrum does not cover the axis (see `check_coverage`).
     """
-    check_coverage(energy, axis, origin)
-    return np.interp(axis.energies(origin), energy, flat).astype(np.float32)
+    (values,), errors = resample_many(energy, flat[np.newaxis], axis, np.array([origin]))
+    for error in errors.values():
+        raise error
+    return np.asarray(values)
 
 
 def resample_many(
