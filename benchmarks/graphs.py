@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xnet_exporter.networks import Ensemble, MemberConv1d
-from xnet_exporter.onnx_export import Blocked, to_onnx
-from xnet_exporter.presets import DEFAULT
-from xnet_onnx.ensemble import open_session
+from xnet_exporter.export.graphs import Blocked, to_onnx
+from xnet_exporter.train.networks import Ensemble, MemberConv1d
+from xnet_exporter.train.presets import DEFAULT
+from xnet_onnx.inference.ensemble import open_session
 
 INPUTS, OUTPUTS, MEMBERS = DEFAULT.axis.count, 50, 15
 

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from xnet_exporter.augment import broaden
-from xnet_exporter.datasets import read_training_set
+from xnet_exporter.data.sets import read_training_set
+from xnet_exporter.train.augment import broaden
 from xnet_onnx import load_bundle
-from xnet_onnx.interpret import peak_positions
-from xnet_onnx.resampling import half_step_energy
+from xnet_onnx.inference.peaks import peak_positions
+from xnet_onnx.preprocess.align import half_step_energy
 from xnet_onnx.spectrum import FloatArray
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -17,17 +17,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from xnet_exporter.datasets import read_training_set, select_axis
-from xnet_exporter.domains import domain_inputs
-from xnet_exporter.presets import preset_from_dict
-from xnet_exporter.training import load_run
-from xnet_onnx.bundle import load_bundle
-from xnet_onnx.calibration import RESOLUTION, Evidence
-from xnet_onnx.domain import domain_of
-from xnet_onnx.interpret import first_peaks, read_curves
-from xnet_onnx.prediction import evidence_of
-from xnet_onnx.resampling import EnergyAxis
-from xnet_onnx.stability import broadening_matrix, measure_stability
+from xnet_exporter.calibrate.domain import domain_inputs
+from xnet_exporter.data.sets import read_training_set, select_axis
+from xnet_exporter.train.presets import preset_from_dict
+from xnet_exporter.train.run import load_run
+from xnet_onnx.bundle.load import load_bundle
+from xnet_onnx.inference.peaks import first_peaks, read_curves
+from xnet_onnx.inference.sensitivity import broadening_matrix, measure_stability
+from xnet_onnx.pipeline import evidence_of
+from xnet_onnx.preprocess.align import EnergyAxis
+from xnet_onnx.uncertainty.domain import domain_of
+from xnet_onnx.uncertainty.intervals import RESOLUTION, Evidence
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIFTS, BROADENINGS = (-1.0, -0.5, 0.5, 1.0), (1.0, 2.0)

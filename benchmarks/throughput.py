@@ -34,7 +34,7 @@ def torch_members(outputs: int) -> list[Any]:
     """15 members of the default preset as plain torch layers, with random weights."""
     from torch import nn
 
-    from xnet_exporter.presets import DEFAULT
+    from xnet_exporter.train.presets import DEFAULT
 
     network = DEFAULT.network
     activations = {"relu": nn.ReLU, "gelu": nn.GELU}
@@ -61,7 +61,7 @@ def torch_members(outputs: int) -> list[Any]:
 
 def operations(outputs: int) -> int:
     """Floating-point operations of 15 members for one spectrum: two for each product of the layers."""
-    from xnet_exporter.presets import DEFAULT
+    from xnet_exporter.train.presets import DEFAULT
 
     total, channels, length = 0, 1, DEFAULT.axis.count
     for conv in DEFAULT.network.convolutions:
@@ -94,7 +94,7 @@ def map_spectra(count: int, grids: bool) -> list[Any]:
     """Noisy mixtures of two training spectra; each on its own grid where `grids` is true."""
     import numpy as np
 
-    from xnet_exporter.datasets import read_training_set
+    from xnet_exporter.data.sets import read_training_set
     from xnet_onnx.spectrum import Spectrum
 
     rows = read_training_set(ROOT / "training").rows
@@ -119,12 +119,12 @@ def cases(threads: int, batch: int, outputs: int) -> dict[str, Callable[[], obje
     import numpy as np
     import torch
 
-    from xnet_onnx.bundle import load_bundle, read_verified
-    from xnet_onnx.ensemble import open_session, run_ensemble
+    from xnet_onnx.bundle.load import load_bundle, read_verified
+    from xnet_onnx.inference.ensemble import open_session, run_ensemble
     from xnet_onnx.maps.job import Settings
     from xnet_onnx.maps.predict_chunk import predict_chunk
-    from xnet_onnx.prediction import predict_many
-    from xnet_onnx.preparation import ModelInput, prepare_many
+    from xnet_onnx.pipeline import predict_many
+    from xnet_onnx.preprocess.prepare import ModelInput, prepare_many
 
     bundle = load_bundle()
     spectra = map_spectra(batch, grids=False)
@@ -168,8 +168,8 @@ def main() -> None:
     import onnxruntime
     import torch
 
-    from xnet_onnx.bundle import load_bundle
-    from xnet_onnx.prediction import predict_many
+    from xnet_onnx.bundle.load import load_bundle
+    from xnet_onnx.pipeline import predict_many
 
     torch.set_num_threads(arguments.threads)
     outputs = load_bundle().r.size

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from xnet_exporter.augment import broaden
-from xnet_exporter.datasets import read_training_set
-from xnet_exporter.presets import PRESETS
+from xnet_exporter.data.sets import read_training_set
+from xnet_exporter.train.augment import broaden
+from xnet_exporter.train.presets import PRESETS
 from xnet_onnx.files import write_bytes
-from xnet_onnx.resampling import half_step_energy
+from xnet_onnx.preprocess.align import half_step_energy
 
 HERE = Path(__file__).parent
 ROW = "amcsd-9529-3"

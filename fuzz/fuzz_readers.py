@@ -12,8 +12,8 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["xnet_onnx"]):
+    from xnet_onnx.bundle.check import check_model
     from xnet_onnx.errors import XnetError
-    from xnet_onnx.onnx_file import check_model
     from xnet_onnx.readers import read_bytes
     from xnet_onnx.readers.absorption import Choice, to_spectrum
     from xnet_onnx.readers.athena import parse_athena

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnet_exporter.datasets import TrainingSet, read_training_set
+from xnet_exporter.data.sets import TrainingSet, read_training_set
 from xnet_onnx import Bundle, load_bundle
 
 ROOT = Path(__file__).resolve().parent.parent

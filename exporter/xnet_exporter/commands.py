@@ -76,8 +76,8 @@ def train(
 ) -> None:
     """Train the members of a bundle."""
     _require_extra("train")
-    from .presets import PRESETS
-    from .training import train as run_training
+    from .train.presets import PRESETS
+    from .train.run import train as run_training
 
     try:
         run = run_training(
@@ -118,11 +118,11 @@ def export(run: Path | None, out: Path, name: str, bundle_version: str, from_xan
         raise click.UsageError("give either RUN or --from-xanesnet DIR")
     _require_extra("export")
     if from_xanesnet is not None:
-        from .xanesnet import import_xanesnet
+        from .export.xanesnet import import_xanesnet
 
         parity = import_xanesnet(from_xanesnet, out, name=name, version=bundle_version)
     else:
-        from .training import export_run
+        from .train.run import export_run
 
         assert run is not None
         parity = export_run(run, out, name=name, version=bundle_version)
@@ -157,7 +157,7 @@ def export(run: Path | None, out: Path, name: str, bundle_version: str, from_xan
 def calibrate(bundle: Path, data: Path, work: Path, measured: Path | None) -> None:
     """Calibrate the intervals, the domain and the verdict of BUNDLE."""
     _require_extra("calibrate")
-    from .calibrating import calibrate as run_calibration
+    from .calibrate.intervals import calibrate as run_calibration
 
     try:
         done = run_calibration(bundle, data, work, measured)
@@ -189,14 +189,14 @@ def calibrate(bundle: Path, data: Path, work: Path, measured: Path | None) -> No
 def evaluate(bundle: Path, data: Path, compare: tuple[Path, ...], measured: Path | None) -> None:
     """Measure BUNDLE on held-out compositions; write the result into its card."""
     _require_extra("evaluate")
-    from xnet_onnx.bundle import load_bundle
+    from xnet_onnx.bundle.load import load_bundle
 
-    from .blind_spots import measure_blind_spots, measure_damped
-    from .bundles import update_card
-    from .datasets import read_training_set
-    from .evaluation import evaluate as measure
-    from .evaluation import held_out_rows, measured_first_shells
-    from .measured import measured_references
+    from .data.measured import measured_references
+    from .data.sets import read_training_set
+    from .evaluate.blind_spots import measure_blind_spots, measure_damped
+    from .evaluate.evaluation import evaluate as measure
+    from .evaluate.evaluation import held_out_rows, measured_first_shells
+    from .export.bundle import update_card
 
     bundles = [load_bundle(path) for path in (bundle, *compare)]
     rows = read_training_set(data)
@@ -221,7 +221,7 @@ def evaluate(bundle: Path, data: Path, compare: tuple[Path, ...], measured: Path
     card = dict(bundles[0].card)
     card["metrics"] = metrics | {"command": command}
     update_card(bundle, card)
-    from .card import model_card
+    from .export.card import model_card
 
     click.echo(model_card(card))
 
@@ -266,9 +266,9 @@ def reproduce(
 ) -> None:
     """Make every figure and table of the paper again, beside the paper's own numbers."""
     _require_extra("reproduce", (*NEEDED, "sklearn", "scipy", "matplotlib"), "reproduce")
-    from .reproducing.effort import FULL, QUICK
-    from .reproducing.running import MAKERS
-    from .reproducing.running import reproduce as run_reproduction
+    from .reproduce.running import MAKERS
+    from .reproduce.running import reproduce as run_reproduction
+    from .reproduce.sizes import FULL, QUICK
 
     unknown = [name for name in only if name not in MAKERS]
     if unknown:

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from xnet_onnx.bundle import Bundle
+from xnet_onnx.bundle.load import Bundle
 from xnet_onnx.errors import ElementError, SpectrumError
-from xnet_onnx.normalization import check_spectrum, normalize, separate_duplicates
-from xnet_onnx.prediction import Prediction
-from xnet_onnx.present import as_table
+from xnet_onnx.output.table import as_table
+from xnet_onnx.pipeline import Prediction
+from xnet_onnx.preprocess.normalize import check_spectrum, normalize, separate_duplicates
 from xnet_onnx.spectrum import FloatArray, NormalizedSpectrum
 
 from .host import larch_module

@@ -9,7 +9,7 @@ from typing import Any
 
 from xnet_onnx.errors import MissingExtraError, OutputError
 from xnet_onnx.files import replace_when_done
-from xnet_onnx.plot import CURVE, SPECTRUM, curve_limits, refuse
+from xnet_onnx.output.figure import CURVE, SPECTRUM, curve_limits, refuse
 
 from .host import larch_module
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from xnet_onnx.bundle import load_bundle, read_verified
+from xnet_onnx.bundle.load import load_bundle, read_verified
 
 from .host import larch_module
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from xnet_onnx.bundle import Bundle
+from xnet_onnx.bundle.load import Bundle
 from xnet_onnx.errors import OutputError, ReadError, SpectrumError, XnetError
 from xnet_onnx.files import replace_when_done
-from xnet_onnx.normalization import as_normalized
-from xnet_onnx.prediction import DEFAULT_LEVEL, Prediction
+from xnet_onnx.pipeline import DEFAULT_LEVEL, Prediction
+from xnet_onnx.preprocess.normalize import as_normalized
 
 from .functions import loaded_bundle, predict_group, record_call
 from .groups import label_of, other_element, shifted_energy

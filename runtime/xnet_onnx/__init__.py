@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .bundle import Bundle, load_bundle
+    from .bundle.load import Bundle, load_bundle
     from .errors import (
         BundleError,
         ColumnError,
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
         SpectrumError,
         XnetError,
     )
-    from .interpret import FirstShell, Peak
-    from .normalization import as_normalized, normalize
-    from .prediction import Prediction, predict, predict_many, predict_normalized
+    from .inference.peaks import FirstShell, Peak
+    from .pipeline import Prediction, predict, predict_many, predict_normalized
+    from .preprocess.normalize import as_normalized, normalize
     from .readers import Choice, read, read_all
     from .spectrum import NormalizedSpectrum, Spectrum
 
@@ -67,16 +67,16 @@ __all__ = [
 ]
 
 _HOME = {
-    "Bundle": "bundle",
-    "load_bundle": "bundle",
-    "FirstShell": "interpret",
-    "Peak": "interpret",
-    "as_normalized": "normalization",
-    "normalize": "normalization",
-    "Prediction": "prediction",
-    "predict": "prediction",
-    "predict_many": "prediction",
-    "predict_normalized": "prediction",
+    "Bundle": "bundle.load",
+    "load_bundle": "bundle.load",
+    "FirstShell": "inference.peaks",
+    "Peak": "inference.peaks",
+    "as_normalized": "preprocess.normalize",
+    "normalize": "preprocess.normalize",
+    "Prediction": "pipeline",
+    "predict": "pipeline",
+    "predict_many": "pipeline",
+    "predict_normalized": "pipeline",
     "Choice": "readers",
     "read": "readers",
     "read_all": "readers",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xnet_onnx import predict, read
-from xnet_onnx.present import as_json
+from xnet_onnx.output.table import as_json
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "scorodite_simulated.json"

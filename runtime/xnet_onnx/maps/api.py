@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from ..bundle import Bundle, load_bundle
+from ..bundle.load import Bundle, load_bundle
 from ..errors import OutputError
 from .job import Job, Settings, bundle_hash, fingerprint, path_of
 from .layout import CHUNK_PIXELS, Rectangle

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..bundle import Bundle, load_bundle
+from ..bundle.load import Bundle, load_bundle
 from ..errors import BundleError, ReadError
 from .layout import CHUNK_PIXELS, SLAB_BYTES, Slab, cut
 from .stack import BoolArray, Stack

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from ..bundle import Bundle
+from ..bundle.load import Bundle
 from .job import Job
 from .layout import Rectangle, Slab
 from .predict_chunk import evaluate

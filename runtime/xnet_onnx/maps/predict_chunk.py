@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..bundle import Bundle
-from ..confidence import LEVELS
-from ..ensemble import run_ensemble
-from ..interpret import read_curves
-from ..prediction import BATCH, read_inputs
-from ..preparation import prepare_rows
+from ..bundle.load import Bundle
+from ..inference.ensemble import run_ensemble
+from ..inference.peaks import read_curves
+from ..pipeline import BATCH, read_inputs
+from ..preprocess.prepare import prepare_rows
 from ..spectrum import FloatArray
+from ..uncertainty.verdict import LEVELS
 from .job import Job, Settings
 from .result import CONFIDENCE, STATUS, Arrays, empty
 from .screening import usable, visible

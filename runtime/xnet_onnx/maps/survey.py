@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..bundle import Bundle
+from ..bundle.load import Bundle
 from ..errors import EdgeError, SpectrumError, XnetError
-from ..preparation import prepare
+from ..preprocess.prepare import prepare
 from ..spectrum import FloatArray, Spectrum
 from .screening import step_weights, usable, visible
 from .stack import BoolArray, Stack, reading, spectra_of

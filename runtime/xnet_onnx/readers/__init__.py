@@ -139,7 +139,7 @@ def _spectra(
 
 def _calibrated(spectrum: Spectrum, table: Table, choice: Choice | None, target: float) -> Spectrum:
     """Shift a spectrum so that the table's reference channel is calibrated."""
-    from ..foil import foil_shift, shifted
+    from .foil import foil_shift, shifted
 
     reference = reference_of(table)
     energy = energy_of(table, choice.energy_column if choice else None)

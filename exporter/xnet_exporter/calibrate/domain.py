@@ -1,0 +1,241 @@
+"""Fit the statistics of the training spectra that `xnet_onnx.uncertainty.domain` compares with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from xnet_onnx.preprocess.align import resample
+from xnet_onnx.spectrum import FloatArray
+from xnet_onnx.uncertainty.domain import Gaussian, Space, describe, smoothed
+
+from ..data.sets import Row
+from ..train.augment import augment, spectrum_bank
+from ..train.presets import Preset
+from .distortions import broadened_input, flattened, realigned, self_absorbed
+
+__all__ = ["domain_inputs", "fit_domain"]
+
+COMPONENTS = 25
+FEATURE_COMPONENTS = 16
+DRAWS = 4
+#: Share of good training spectra above the threshold of each look, and outside each descriptor's range.
+ALARM = 0.002
+#: The same for a named doubt: spoilt spectra lie close to good ones, and missing one is worse.
+DOUBT_ALARM = 0.003
+#: Measured spectra differ from calculated ones in ways that are no fault: they may be this much
+#: further out than the threshold of theory.
+MEASURED_MARGIN = 2.0
+DAMPED = (
+    "The spectrum looks damped, as by self-absorption in fluorescence: the white line and the structure "
+    "above the edge are too weak for this edge."
+)
+FLAT = (
+    "The structure above the edge is flattened towards 1: self-absorption, a thick or uneven sample, or a "
+    "saturated detector?"
+)
+#: Ranges of a in mu / (1 + a mu), and of the factor on the structure above the edge. Narrow ranges
+#: make better distributions than one wide one.
+SELF_ABSORPTION = (
+    ("self_absorption_1", 0.7, 1.5),
+    ("self_absorption_2", 1.5, 3.5),
+    ("self_absorption_3", 3.5, 9.0),
+)
+FLATTENED = (("flattened_1", 0.4, 0.6), ("flattened_2", 0.2, 0.4))
+REASONS = {
+    **dict.fromkeys((name for name, _, _ in SELF_ABSORPTION), DAMPED),
+    **dict.fromkeys((name for name, _, _ in FLATTENED), FLAT),
+    "over_broadened": "The spectrum is far more broadened than any beamline would: poor energy resolution, "
+    "or was it smoothed?",
+    "shifted": "The edge is not where the model, on its absolute energy axis, knows it: is the monochromator "
+    "calibrated?",
+}
+
+
+def domain_inputs(
+    rows: list[Row], origins: FloatArray, preset: Preset, seed: int, draws: int = DRAWS
+) -> npt.NDArray[np.float32]:
+    """Good model inputs: the spectra as calculated, and made to look measured.
+
+    Parameters
+    ----------
+    rows : list of Row, length n
+    origins : ndarray of float64, shape (n,)
+        Half-step energies in eV.
+    preset : Preset
+    seed : int
+    draws : int
+        Augmented copies of each; none for a preset without augmentation.
+
+    Returns
+    -------
+    ndarray of float32, shape (n * (1 + draws), axis.count)
+        The spectra as calculated first.
+    """
+    axis = preset.axis
+    plain = np.stack(
+        [resample(row.energy, row.mu, axis, origin) for row, origin in zip(rows, origins, strict=True)]
+    )
+    if preset.augmentation is None:
+        return plain
+    bank = torch.from_numpy(spectrum_bank(rows, origins, axis, preset.augmentation, seed))
+    generator = torch.Generator().manual_seed(seed)
+    every = torch.arange(len(rows))
+    drawn = [augment(bank, every, axis, preset.augmentation, generator).numpy() for _ in range(draws)]
+    return np.concatenate([plain, *drawn])
+
+
+def fit_domain(
+    rows: list[Row],
+    origins: FloatArray,
+    preset: Preset,
+    features_of: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32] | None],
+    seed: int,
+) -> dict[str, Any]:
+    """Fit everything in `xnet_onnx.uncertainty.domain.Domain`.
+
+    Parameters
+    ----------
+    rows : list of Row
+        The training spectra of the bundle.
+    origins : ndarray of float64, shape (n,)
+    preset : Preset
+    features_of : callable
+        Model inputs to the features of the bundle's network, or None.
+    seed : int
+
+    Returns
+    -------
+    dict
+        ``domain`` of ``bundle.json``.
+    """
+    axis = preset.axis
+    rng = np.random.default_rng([seed, 5])
+    good = domain_inputs(rows, origins, preset, seed)
+    smooth = smoothed(good, axis)
+    space = _fit_space(smooth, COMPONENTS)
+    scores, residual = space.project(smooth)
+    valid = _fit_gaussian(scores)
+    value: dict[str, Any] = {
+        "alarm": ALARM,
+        "doubt_alarm": DOUBT_ALARM,
+        "space": _space_json(space),
+        "distance": _scale_json(np.sqrt(np.mean(scores**2, axis=1)), margin=MEASURED_MARGIN),
+        "residual": _scale_json(residual, margin=MEASURED_MARGIN),
+        "valid": _gaussian_json(valid),
+        "doubts": [],
+        "features": None,
+        "descriptors": [],
+    }
+    for name, spoilt in _spoilt(rows, origins, preset, rng, seed).items():
+        gaussian = _fit_gaussian(space.project(smoothed(spoilt, axis))[0])
+        ratio = gaussian.log_density(scores) - valid.log_density(scores)
+        value["doubts"].append(
+            {"name": name, "reason": REASONS[name]}
+            | _gaussian_json(gaussian)
+            | _scale_json(ratio, DOUBT_ALARM)
+        )
+    features = features_of(good)
+    if features is not None:
+        feature_space = _fit_space(features, FEATURE_COMPONENTS)
+        projected, _ = feature_space.project(features.astype(np.float64))
+        value["features"] = _space_json(feature_space) | _scale_json(
+            np.sqrt(np.mean(projected**2, axis=1)), margin=MEASURED_MARGIN
+        )
+    for name, values in describe(good, axis).items():
+        low, high = np.quantile(values, [ALARM, 1 - ALARM])
+        value["descriptors"].append({"name": name, "low": _short(low), "high": _short(high)})
+    return value
+
+
+def _spoilt(
+    rows: list[Row], origins: FloatArray, preset: Preset, rng: np.random.Generator, seed: int
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Good spectra spoilt in the ways we have names for; noise comes after, as in a measurement."""
+    axis, augmentation = preset.axis, preset.augmentation
+    quiet = preset if augmentation is None else replace(preset, augmentation=replace(augmentation, noise=0.0))
+    some = domain_inputs(rows, origins, quiet, seed + 1, draws=2).astype(np.float64)
+    found = {}
+    for name, low, high in SELF_ABSORPTION:
+        strength = rng.uniform(low, high, size=(len(some), 1))
+        found[name] = realigned(self_absorbed(some, strength), axis)[0]
+    for name, low, high in FLATTENED:
+        factor = rng.uniform(low, high, size=(len(some), 1))
+        found[name] = realigned(flattened(some, axis, factor), axis)[0]
+    broadened = []
+    ramp = np.clip(axis.energies() / axis.last, 0.0, None) if axis.kind == "edge" else np.zeros(axis.count)
+    for row in rows:
+        values = broadened_input(row, axis, float(rng.uniform(6.0, 10.0)))
+        if augmentation is not None:
+            error = augmentation.scale * rng.normal() + augmentation.slope * rng.normal() * ramp
+            values = values * (1.0 + error)
+        broadened.append(values)
+    found["over_broadened"] = np.array(broadened, dtype=np.float32)
+    if axis.kind == "absolute":
+        shifts = rng.choice([-1.0, 1.0], size=len(rows)) * rng.uniform(6.0, 20.0, size=len(rows))
+        found["shifted"] = np.array(
+            [
+                np.interp(axis.energies(), row.energy + shift, row.mu)
+                for row, shift in zip(rows, shifts, strict=True)
+            ],
+            dtype=np.float32,
+        )
+    if augmentation is not None:
+        for name, spectra in found.items():
+            level = augmentation.noise * rng.uniform(size=(len(spectra), 1))
+            found[name] = (spectra + level * rng.normal(size=spectra.shape)).astype(np.float32)
+    return found
+
+
+def _fit_space(values: npt.NDArray[Any], count: int) -> Space:
+    data = values.astype(np.float64)
+    centre = data.mean(axis=0)
+    covariance = np.cov(data - centre, rowvar=False)
+    eigenvalues, vectors = np.linalg.eigh(covariance)
+    count = min(count, int(np.count_nonzero(eigenvalues > 1e-9 * eigenvalues[-1])))
+    components = vectors[:, ::-1][:, :count].T
+    # The sign of an eigenvector is arbitrary; fix it, for the same bytes on every run.
+    components *= np.sign(components[np.arange(count), np.abs(components).argmax(axis=1)])[:, np.newaxis]
+    return Space(centre, components, np.sqrt(eigenvalues[::-1][:count]))
+
+
+def _fit_gaussian(scores: FloatArray) -> Gaussian:
+    covariance = np.cov(scores, rowvar=False) + 1e-4 * np.eye(scores.shape[1])
+    _, log_det = np.linalg.slogdet(covariance)
+    precision = np.asarray(np.linalg.inv(covariance), dtype=np.float64)
+    return Gaussian(scores.mean(axis=0), precision, float(log_det))
+
+
+def _short(values: Any) -> Any:
+    """Numbers with seven digits, as nested lists."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim == 0:
+        # What is zero but for rounding, such as a mean of scores, is written as zero.
+        return float(f"{round(float(array), 10):.7g}")
+    return [_short(item) for item in array]
+
+
+def _space_json(space: Space) -> dict[str, Any]:
+    return {
+        "centre": _short(space.centre),
+        "components": _short(space.components),
+        "scale": _short(space.scale),
+    }
+
+
+def _gaussian_json(gaussian: Gaussian) -> dict[str, Any]:
+    return {
+        "mean": _short(gaussian.mean),
+        "precision": _short(gaussian.precision),
+        "log_det": _short(gaussian.log_det),
+    }
+
+
+def _scale_json(values: FloatArray, alarm: float = ALARM, margin: float = 1.0) -> dict[str, float]:
+    median, quantile = float(np.median(values)), float(np.quantile(values, 1 - alarm))
+    return {"median": _short(median), "threshold": _short(median + margin * (quantile - median))}

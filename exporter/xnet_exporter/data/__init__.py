@@ -1,0 +1,1 @@
+"""Training sets, the descriptor and measured references."""

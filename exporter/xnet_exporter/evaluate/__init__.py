@@ -1,0 +1,1 @@
+"""How good a bundle is, on spectra that it has not seen."""

@@ -1,0 +1,474 @@
+"""How good is a bundle: the numbers of paper sections 3.1 and 3.2.
+
+Held out are whole compositions, by the rule of the training run; the bundle is
+run through the runtime, as a user's spectrum would be.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xnet_onnx.bundle.load import Bundle, read_verified
+from xnet_onnx.errors import DataSetError, XnetError
+from xnet_onnx.inference.ensemble import run_ensemble
+from xnet_onnx.inference.peaks import peak_positions
+from xnet_onnx.pipeline import Prediction, interpret, predict_many
+from xnet_onnx.preprocess.align import half_step_energy, resample
+from xnet_onnx.preprocess.prepare import ModelInput
+from xnet_onnx.spectrum import FloatArray
+from xnet_onnx.uncertainty.verdict import LEVELS
+
+from ..data.measured import measured_references
+from ..data.sets import Row, TrainingSet, hold_out, select_axis
+from ..train.augment import broaden
+
+__all__ = [
+    "HeldOut",
+    "NEAR",
+    "PeakErrors",
+    "Trusted",
+    "evaluate",
+    "held_out_rows",
+    "measured_first_shells",
+    "metrics",
+    "model_inputs",
+    "peak_errors",
+    "predictions_for",
+    "run_chunks",
+    "trust",
+]
+
+#: Where the paper parts near from far peaks, in Angstrom (section 3.1).
+NEAR = 3.5
+CHUNK = 256
+#: Difference in sharpness between theory and experiment (design section 4), FWHM in eV.
+MEASURED_BROADENING = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Predictions for held-out spectra beside the truth.
+
+    Parameters
+    ----------
+    ids : tuple of str
+    members : ndarray of float64, shape (n, m, k)
+        G2 of each member.
+    targets : ndarray of float64, shape (n, k)
+    """
+
+    ids: tuple[str, ...]
+    members: FloatArray
+    targets: FloatArray
+
+
+def held_out_rows(bundle: Bundle, data: TrainingSet) -> tuple[TrainingSet, FloatArray]:
+    """The rows of a set whose compositions the bundle was not trained on.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    data : TrainingSet
+        The set it was trained on, or a newer one.
+
+    Returns
+    -------
+    data : TrainingSet
+        With these rows only.
+    origin : ndarray of float64, shape (n,)
+        As `select_axis`.
+
+    Raises
+    ------
+    DataSetError
+        If the bundle keeps no record of its training, or nothing is held out.
+    """
+    record = json.loads(read_verified(bundle.path, "training.json", bundle.card))
+    if "held_out_fraction" not in record:
+        raise DataSetError(
+            f"{bundle.path} keeps no record of which compositions were held out; expected a bundle "
+            "made by xnet-onnx train and export"
+        )
+    covered, origin = select_axis(data, bundle.axis)
+    names = [row.name for row in covered.rows]
+    _, held = hold_out(names, record["held_out_fraction"], record["seed"])
+    trained = set(record["training"])
+    used = {row.name for row in covered.rows if row.id in trained}
+    chosen = [int(i) for i in held if names[i] not in used]
+    if not chosen:
+        raise DataSetError(
+            f"no composition of {data.name} was held out from {bundle.title}; expected the training "
+            "set it was made from, or a newer one"
+        )
+    rows = tuple(covered.rows[i] for i in chosen)
+    return TrainingSet(data.name, data.sha256, rows, covered.left_out), origin[chosen]
+
+
+def model_inputs(rows: tuple[Row, ...], bundle: Bundle, broadening: float = 0.0) -> npt.NDArray[np.float32]:
+    """Calculated spectra as the runtime would hand them to the network.
+
+    Parameters
+    ----------
+    rows : tuple of Row, length n
+    bundle : Bundle
+    broadening : float
+        FWHM in eV of a Gaussian to apply first.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, axis.count)
+    """
+    inputs = []
+    for row in rows:
+        energy, mu = broaden(row.energy, row.mu, broadening)
+        origin = half_step_energy(energy, mu) if bundle.axis.kind == "edge" else 0.0
+        inputs.append(resample(energy, mu, bundle.axis, origin))
+    return np.stack(inputs)
+
+
+def run_chunks(bundle: Bundle, inputs: npt.NDArray[np.float32]) -> FloatArray:
+    """G2 of each member, shape (n, m, k), for any number of model inputs, shape (n, axis.count)."""
+    return np.concatenate([run_ensemble(bundle, inputs[i : i + CHUNK]) for i in range(0, len(inputs), CHUNK)])
+
+
+def evaluate(bundle: Bundle, data: TrainingSet) -> dict[str, Any]:
+    """Measure a bundle on its held-out compositions.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    data : TrainingSet
+
+    Returns
+    -------
+    dict
+        `set`, `sha256`, and `metrics` under "calculated" (the spectra as they
+        are) and "broadened" (by 2 eV FWHM, about what separates theory from
+        experiment).
+    """
+    held, _ = held_out_rows(bundle, data)
+    targets = np.stack([row.g2 for row in held.rows])
+    ids = tuple(row.id for row in held.rows)
+    result: dict[str, Any] = {"set": data.name, "sha256": data.sha256}
+    names = [row.name for row in held.rows]
+    for condition, broadening in (("calculated", 0.0), ("broadened", MEASURED_BROADENING)):
+        inputs = model_inputs(held.rows, bundle, broadening)
+        members = run_chunks(bundle, inputs)
+        result[condition] = metrics(HeldOut(ids, members, targets), bundle.r)
+        if bundle.calibration is not None:
+            result[condition]["confidence"] = trust(bundle, inputs, targets, names)
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class Trusted:
+    """Verdicts and intervals for held-out spectra beside the truth.
+
+    Parameters
+    ----------
+    predictions : list of Prediction, length n
+        With distances outside the domain too.
+    shell_error : ndarray of float64, shape (n,)
+        Absolute error of the first-shell distance; NaN without a peak.
+    mse : ndarray of float64, shape (n,)
+    """
+
+    predictions: list[Prediction]
+    shell_error: FloatArray
+    mse: FloatArray
+
+
+def predictions_for(
+    bundle: Bundle, inputs: npt.NDArray[np.float32], targets: FloatArray, level: float = 0.9
+) -> Trusted:
+    """Predict as the runtime does, but without the widening for measured spectra.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Calibrated.
+    inputs : ndarray of float32, shape (n, axis.count)
+    targets : ndarray of float64, shape (n, k)
+    level : float
+        Coverage of the intervals.
+
+    Returns
+    -------
+    Trusted
+    """
+    assert bundle.calibration is not None
+    theory = replace(
+        bundle,
+        calibration=replace(
+            bundle.calibration,
+            lower_widening=np.ones(bundle.r.size),
+            upper_widening=np.ones(bundle.r.size),
+            shell_widening=1.0,
+        ),
+    )
+    items = [ModelInput(str(i), values, bundle.axis.energies(), {}, ()) for i, values in enumerate(inputs)]
+    predictions = [
+        prediction
+        for start in range(0, len(items), CHUNK)
+        for prediction in interpret(items[start : start + CHUNK], theory, level=level, force=True)
+    ]
+    errors = []
+    for prediction, target in zip(predictions, targets, strict=True):
+        truth = peak_positions(bundle.r, target)
+        shell = prediction.first_shell
+        errors.append(abs(shell.r - truth[0][0]) if shell is not None and truth else np.nan)
+    mean = np.array([prediction.mean for prediction in predictions])
+    return Trusted(predictions, np.array(errors), ((mean - targets) ** 2).mean(axis=1))
+
+
+def trust(
+    bundle: Bundle, inputs: npt.NDArray[np.float32], targets: FloatArray, names: list[str]
+) -> dict[str, Any]:
+    """Whether the intervals, the verdicts and the domain are worth their names.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Calibrated.
+    inputs : ndarray of float32, shape (n, axis.count)
+    targets : ndarray of float64, shape (n, k)
+    names : list of str
+        Composition of each row.
+
+    Returns
+    -------
+    dict
+        `coverage` of the band and of the first shell at four levels (%), with
+        the standard error that whole compositions give it; `verdict`: share,
+        median and 90th percentile of the first-shell error for each level;
+        `outside`: share outside the domain; `expected_mse_pearson`: correlation
+        of the expected with the true MSE, beside that of sigma.
+    """
+    coverage: dict[str, Any] = {}
+    for level in (0.5, 0.8, 0.9, 0.95):
+        seen = predictions_for(bundle, inputs, targets, level)
+        band, shell = [], []
+        for prediction, target, error in zip(seen.predictions, targets, seen.shell_error, strict=True):
+            assert prediction.lower is not None
+            assert prediction.upper is not None
+            band.append(np.mean((target >= prediction.lower) & (target <= prediction.upper)))
+            found = prediction.first_shell
+            if found is not None and found.upper is not None and np.isfinite(error):
+                shell.append(float(error <= found.upper - found.r))
+            else:
+                shell.append(np.nan)
+        coverage[f"{level:g}"] = {
+            "band": _clustered(np.array(band), names),
+            "first_shell": _clustered(np.array(shell), names),
+        }
+    levels = [item.confidence.level if item.confidence else "" for item in seen.predictions]
+    verdict = {}
+    for name in LEVELS:
+        chosen = np.array([level == name for level in levels])
+        errors = seen.shell_error[chosen & np.isfinite(seen.shell_error)]
+        verdict[name] = {
+            "share": float(chosen.mean()),
+            "median": float(np.median(errors)) if errors.size else None,
+            "p90": float(np.percentile(errors, 90)) if errors.size else None,
+        }
+    expected = np.array([item.confidence.expected_mse for item in seen.predictions if item.confidence])
+    sigma = np.array([item.sigma.mean() for item in seen.predictions])
+    return {
+        "coverage": coverage,
+        "verdict": verdict,
+        "outside": float(np.mean([level == "outside" for level in levels])),
+        "expected_mse_pearson": float(np.corrcoef(expected, seen.mse)[0, 1]),
+        "sigma_mse_pearson": float(np.corrcoef(sigma, seen.mse)[0, 1]),
+    }
+
+
+def _clustered(values: FloatArray, names: list[str]) -> dict[str, float]:
+    """Mean in %, with the standard error of a mean over whole compositions."""
+    kept = np.isfinite(values)
+    mean = float(values[kept].mean())
+    totals: dict[str, float] = {}
+    for name, value in zip(np.array(names)[kept], values[kept], strict=True):
+        totals[name] = totals.get(name, 0.0) + float(value) - mean
+    error = np.sqrt(sum(total**2 for total in totals.values())) / int(kept.sum())
+    return {"percent": 100.0 * mean, "standard_error": 100.0 * float(error)}
+
+
+def _summary(values: FloatArray) -> dict[str, float]:
+    low, high = np.percentile(values, [25, 75])
+    return {
+        "median": float(np.median(values)),
+        "mean": float(np.mean(values)),
+        "iqr": float(high - low),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class PeakErrors:
+    """How far each true peak of G2 is from the nearest predicted one.
+
+    Parameters
+    ----------
+    row : ndarray of int64, shape (p,)
+        Which spectrum a peak belongs to.
+    position : ndarray of float64, shape (p,)
+        The true peak, in Angstrom.
+    error, on_grid : ndarray of float64, shape (p,)
+        Absolute error in Angstrom, between the grid points and by the nearest
+        grid points alone.
+    """
+
+    row: npt.NDArray[np.int64]
+    position: FloatArray
+    error: FloatArray
+    on_grid: FloatArray
+
+
+def peak_errors(mean: FloatArray, targets: FloatArray, r: FloatArray) -> tuple[PeakErrors, FloatArray, int]:
+    """Errors of peak positions (paper section 3.1).
+
+    Parameters
+    ----------
+    mean, targets : ndarray of float64, shape (n, k)
+        Predicted and true G2.
+    r : ndarray of float64, shape (k,)
+        Grid in Angstrom.
+
+    Returns
+    -------
+    peaks : PeakErrors
+    first : ndarray of float64, shape (n,)
+        Error of the first peak in Angstrom; NaN where either curve has none.
+    without : int
+        Spectra whose true curve has a peak and whose predicted one has none.
+    """
+    rows: list[tuple[int, float, float, float]] = []
+    first = np.full(len(mean), np.nan)
+    without = 0
+    for i, (curve, target) in enumerate(zip(mean, targets, strict=True)):
+        found, truth = peak_positions(r, curve), peak_positions(r, target)
+        if not truth:
+            continue
+        if not found:
+            without += 1
+            continue
+        first[i] = abs(found[0][0] - truth[0][0])
+        for position, point in truth:
+            between = min(abs(other - position) for other, _ in found)
+            on_grid = min(abs(float(r[other] - r[point])) for _, other in found)
+            rows.append((i, position, between, on_grid))
+    table = np.array(rows).reshape(-1, 4)
+    return PeakErrors(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], table[:, 3]), first, without
+
+
+def metrics(held: HeldOut, r: FloatArray) -> dict[str, Any]:
+    """The numbers of paper sections 3.1 and 3.2.
+
+    Parameters
+    ----------
+    held : HeldOut
+    r : ndarray of float64, shape (k,)
+        Grid in Angstrom.
+
+    Returns
+    -------
+    dict
+        `spectra`; `mse` (median, mean, coefficient of variation); `peaks_near`
+        and `peaks_far` (distance from each true peak to the nearest predicted
+        one: median, mean, interquartile range in Angstrom, number, and the
+        share with none within 0.5 Angstrom); `first_shell` (error of the first
+        peak: median, mean, 90th percentile, shares within 0.05 and 0.1
+        Angstrom, and the share without a predicted peak);
+        `coverage` (percentage of G2 values within 2 sigma, a spectrum: median
+        and mean); `sigma_mse_pearson`.
+    """
+    mean = held.members.mean(axis=1)
+    sigma = held.members.std(axis=1, ddof=1) if held.members.shape[1] > 1 else np.zeros_like(mean)
+    squared = (mean - held.targets) ** 2
+    mse = squared.mean(axis=1)
+    coverage = 100.0 * np.mean(np.abs(mean - held.targets) <= 2 * sigma, axis=1)
+
+    peaks, first, without = peak_errors(mean, held.targets, r)
+    errors = {
+        region: peaks.error[(peaks.position < NEAR) == (region == "near")] for region in ("near", "far")
+    }
+    result: dict[str, Any] = {
+        "spectra": len(held.ids),
+        "mse": {
+            "median": float(np.median(mse)),
+            "mean": float(mse.mean()),
+            "coefficient_of_variation": float(mse.std() / mse.mean()) if mse.any() else 0.0,
+        },
+    }
+    for region, array in errors.items():
+        result[f"peaks_{region}"] = (
+            _summary(array) | {"count": array.size, "missed": float(np.mean(array > 0.5))}
+            if array.size
+            else None
+        )
+    shell = first[np.isfinite(first)]
+    result["first_shell"] = (
+        _summary(shell)
+        | {
+            "p90": float(np.percentile(shell, 90)),
+            "within_0.05": float(np.mean(shell <= 0.05)),
+            "within_0.1": float(np.mean(shell <= 0.1)),
+            "none": without / (without + shell.size),
+        }
+        if shell.size
+        else None
+    )
+    result["coverage"] = {"median": float(np.median(coverage)), "mean": float(coverage.mean())}
+    mean_sigma = sigma.mean(axis=1)
+    varied = len(mse) > 2 and mean_sigma.std() > 0 and mse.std() > 0
+    result["sigma_mse_pearson"] = float(np.corrcoef(mean_sigma, mse)[0, 1]) if varied else None
+    return result
+
+
+def measured_first_shells(bundles: list[Bundle], folder: Path) -> dict[str, Any]:
+    """First-shell distances of measured spectra beside their references.
+
+    Parameters
+    ----------
+    bundles : list of Bundle
+    folder : Path
+        With ``index.csv`` (columns file and phase, among others) and
+        ``references.extxyz`` (phase, weight, first_shell_r).
+
+    Returns
+    -------
+    dict
+        `bundles` (their titles) and `rows`: file, phase, reference (Angstrom)
+        and `found`, one for each bundle (r and r_sigma, or None).
+
+    Raises
+    ------
+    DataSetError
+        If the folder lacks these files.
+    """
+    rows = []
+    for item in measured_references(folder):
+        found: list[dict[str, float | str | None] | None] = []
+        for bundle in bundles:
+            (result,) = predict_many([item.spectrum], bundle=bundle, force=True)
+            if isinstance(result, XnetError):
+                raise result
+            shell, verdict = result.first_shell, result.confidence
+            found.append(
+                None
+                if shell is None
+                else {
+                    "r": shell.r,
+                    "r_sigma": shell.r_sigma,
+                    "lower": shell.lower,
+                    "upper": shell.upper,
+                    "level": None if verdict is None else verdict.level,
+                }
+            )
+        rows.append({"file": item.name, "phase": item.phase, "reference": item.first_shell, "found": found})
+    return {"bundles": [{"title": bundle.title} for bundle in bundles], "rows": rows}

@@ -1,0 +1,1 @@
+"""The trained members and what the runtime must know about them."""

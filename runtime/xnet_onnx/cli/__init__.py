@@ -1,0 +1,5 @@
+"""The command line: ``xnet-onnx``, one file a command."""
+
+from .group import main
+
+__all__ = ["main"]

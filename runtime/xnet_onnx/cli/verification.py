@@ -1,0 +1,98 @@
+"""Is this bundle whole, and does it compute here what it computed when it was made?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..bundle.check import check_model
+from ..bundle.load import Bundle, read_verified
+from ..errors import BundleError
+from ..inference.ensemble import open_session, run_ensemble
+from ..pipeline import predict
+
+__all__ = ["Verification", "verify_bundle"]
+
+TOLERANCE = 1e-4
+MEMBER_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was checked.
+
+    Parameters
+    ----------
+    files : int
+        Files whose SHA-256 is the recorded one.
+    golden_difference : float
+        Largest difference in G2 from the recorded output for the golden input.
+    member_difference : float
+        Largest difference in G2 between the fused model and its members.
+    """
+
+    files: int
+    golden_difference: float
+    member_difference: float
+
+
+def verify_bundle(bundle: Bundle) -> Verification:
+    """Check every hash, the golden input and the members one by one.
+
+    Parameters
+    ----------
+    bundle : Bundle
+
+    Returns
+    -------
+    Verification
+
+    Raises
+    ------
+    BundleError
+        If anything is not as recorded.
+    """
+    files = bundle.card.get("files")
+    names = [name for name in files if isinstance(name, str)] if isinstance(files, dict) else []
+    data = {name: read_verified(bundle.path, name, bundle.card) for name in names}
+    try:
+        golden = json.loads(data["golden.json"])
+        expected = np.array(golden["g2"], dtype=np.float64)
+        energy, norm = np.array(golden["energy"]), np.array(golden["norm"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise BundleError(
+            f"{bundle.path / 'golden.json'} lacks or misstates {error}; export the bundle again"
+        ) from error
+    found = predict(energy, norm, normalized=True, bundle=bundle, label="golden input")
+    golden_difference = _difference(found.members, expected, "the golden output")
+    if golden_difference > TOLERANCE:
+        raise BundleError(
+            f"the golden input gives G2 that differs by {golden_difference:.2g} from the recorded "
+            f"output; expected at most {TOLERANCE:g}: update onnxruntime, and report this"
+        )
+    inputs = found.spectrum.astype(np.float32)[np.newaxis]
+    fused = run_ensemble(bundle, inputs)[0]
+    member_difference = 0.0
+    for index in range(bundle.members):
+        name = f"member_{index:02d}.onnx"
+        if name not in data:
+            raise BundleError(f"{bundle.path} lacks {name}; expected {bundle.members} members")
+        check_model(data[name], name, inputs=bundle.axis.count, output=(bundle.r.size,))
+        (single,) = open_session(data[name]).run(["g2"], {"spectrum": inputs})
+        member_difference = max(member_difference, _difference(single[0], fused[index], name))
+    if member_difference > MEMBER_TOLERANCE:
+        raise BundleError(
+            f"ensemble.onnx and its members differ by {member_difference:.2g}; expected at most "
+            f"{MEMBER_TOLERANCE:g}: export the bundle again"
+        )
+    return Verification(len(names), golden_difference, member_difference)
+
+
+def _difference(found: np.ndarray, expected: np.ndarray, what: str) -> float:
+    if found.shape != expected.shape:
+        raise BundleError(
+            f"{what} has shape {found.shape}; expected {expected.shape}: export the bundle again"
+        )
+    return float(np.max(np.abs(found - expected)))

@@ -1,0 +1,1 @@
+"""Step 3: the members, and the distances in their curves."""

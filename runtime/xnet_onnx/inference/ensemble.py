@@ -1,0 +1,189 @@
+"""Step 4 of the road: run the members."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..bundle.check import check_model
+from ..bundle.load import Bundle, read_verified
+from ..errors import BundleError, SpectrumError
+from ..spectrum import FloatArray
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+__all__ = ["open_session", "run_ensemble", "run_first_member", "run_with_features"]
+
+
+def open_session(model: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+    """Open an ONNX model for the CPU.
+
+    Parameters
+    ----------
+    model : bytes
+        The model.
+    threads : int
+        Threads inside one operator.
+
+    Returns
+    -------
+    onnxruntime.InferenceSession
+
+    Raises
+    ------
+    BundleError
+        If onnxruntime cannot be loaded or cannot run the model.
+    """
+    # Read by onnxruntime at its import: no telemetry from an analysis PC.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    try:
+        import onnxruntime
+    except ImportError as error:
+        hint = (
+            "install the Microsoft Visual C++ Redistributable (x64) and try again"
+            if os.name == "nt"
+            else "install it again with: pip install --force-reinstall onnxruntime"
+        )
+        raise BundleError(f"onnxruntime cannot be loaded ({error}); {hint}") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(model, sess_options=options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exceptions share no public base
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise BundleError(
+            f"onnxruntime cannot run the bundle's model: {reason[:200]}; update onnxruntime or "
+            "reinstall the bundle"
+        ) from error
+
+
+@lru_cache(maxsize=4)
+def _session(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
+    session = open_session(bundle.model, threads)
+    expected = ["g2", "features"]
+    _check_ports(session, bundle.path / "ensemble.onnx", (expected[:1], expected))
+    return session
+
+
+@lru_cache(maxsize=4)
+def _first_member(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
+    name = "member_00.onnx"
+    model = read_verified(bundle.path, name, bundle.card)
+    check_model(model, str(bundle.path / name), inputs=bundle.axis.count, output=(bundle.r.size,))
+    session = open_session(model, threads)
+    _check_ports(session, bundle.path / name, (["g2"],))
+    return session
+
+
+def _check_ports(session: onnxruntime.InferenceSession, path: Path, outputs: tuple[list[str], ...]) -> None:
+    taken = [(port.name, port.type) for port in session.get_inputs()]
+    given = [(port.name, port.type) for port in session.get_outputs()]
+    float32 = "tensor(float)"
+    if taken != [("spectrum", float32)] or given not in [[(n, float32) for n in names] for names in outputs]:
+        raise BundleError(
+            f"{path} takes {taken} and gives {given}; expected 'spectrum' and 'g2' (the ensemble with "
+            "'features') in float32: export the bundle again"
+        )
+
+
+#: Rows at a time: their activations stay in the processor's cache.
+ROWS = 96
+
+
+def _run(
+    session: onnxruntime.InferenceSession, spectra: npt.NDArray[np.float32]
+) -> list[npt.NDArray[np.float32]]:
+    if not np.all(np.isfinite(spectra)):
+        raise SpectrumError("the model input holds NaN or infinity; expected finite numbers")
+    starts = range(0, max(1, len(spectra)), ROWS)
+    parts = [session.run(None, {"spectrum": spectra[start : start + ROWS]}) for start in starts]
+    return parts[0] if len(parts) == 1 else [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
+
+
+def _check_shape(output: npt.NDArray[np.float32], expected: tuple[int, ...], path: Path) -> None:
+    if output.shape != expected:
+        raise BundleError(
+            f"{path} gives an array of shape {output.shape}; expected {expected}: export the bundle again"
+        )
+
+
+def run_first_member(bundle: Bundle, spectra: npt.NDArray[np.float32], threads: int = 1) -> FloatArray:
+    """Predict G2 with the first member alone.
+
+    Parameters
+    ----------
+    bundle, spectra, threads
+        As `run_ensemble`.
+
+    Returns
+    -------
+    ndarray of float64, shape (batch, n)
+
+    Raises
+    ------
+    SpectrumError, BundleError
+        As `run_ensemble`.
+    """
+    (output,) = _run(_first_member(bundle, threads), spectra)
+    _check_shape(output, (len(spectra), bundle.r.size), bundle.path / "member_00.onnx")
+    return np.asarray(output, dtype=np.float64)
+
+
+def run_ensemble(bundle: Bundle, spectra: npt.NDArray[np.float32], threads: int = 1) -> FloatArray:
+    """Predict G2 with every member.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    spectra : ndarray of float32, shape (batch, axis.count)
+        Model inputs.
+    threads : int
+        Threads inside one operator.
+
+    Returns
+    -------
+    ndarray of float64, shape (batch, members, n)
+
+    Raises
+    ------
+    SpectrumError
+        If an input is not finite.
+    BundleError
+        If the model cannot be run or gives another shape.
+    """
+    members, _ = run_with_features(bundle, spectra, threads)
+    return members
+
+
+def run_with_features(
+    bundle: Bundle, spectra: npt.NDArray[np.float32], threads: int = 1
+) -> tuple[FloatArray, npt.NDArray[np.float32] | None]:
+    """Predict G2 with every member, and give one member's last hidden layer.
+
+    Parameters
+    ----------
+    bundle, spectra, threads
+        As `run_ensemble`.
+
+    Returns
+    -------
+    members : ndarray of float64, shape (batch, members, n)
+    features : ndarray of float32, shape (batch, f), or None
+        None for a bundle without them.
+
+    Raises
+    ------
+    SpectrumError, BundleError
+        As `run_ensemble`.
+    """
+    output, *features = _run(_session(bundle, threads), spectra)
+    _check_shape(output, (len(spectra), bundle.members, bundle.r.size), bundle.path / "ensemble.onnx")
+    return np.asarray(output, dtype=np.float64), features[0] if features else None

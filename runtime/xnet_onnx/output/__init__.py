@@ -1,0 +1,1 @@
+"""Step 5: tables, JSON, CSV and figures."""

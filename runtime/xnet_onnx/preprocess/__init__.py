@@ -1,0 +1,1 @@
+"""Step 2: a spectrum as read to the input of the network."""

@@ -1,0 +1,1 @@
+"""Step 4: intervals, the domain, and the verdict."""

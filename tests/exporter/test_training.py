@@ -1,0 +1,286 @@
+"""From a tiny training set to a bundle: the same road as the shipped one, in seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import filecmp
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xnet_exporter.data.sets import TrainingSet, read_training_set, select_axis
+from xnet_exporter.evaluate.evaluation import HeldOut, evaluate, metrics
+from xnet_exporter.export.graphs import SingleMember, fold_batch_norm, to_onnx
+from xnet_exporter.train.augment import augment, broaden, spectrum_bank
+from xnet_exporter.train.networks import Ensemble
+from xnet_exporter.train.presets import PRESETS, preset_from_dict
+from xnet_exporter.train.run import bootstrap, export_run, load_run, train
+from xnet_onnx import DataSetError, OutputError, load_bundle, predict, read
+from xnet_onnx.cli.verification import verify_bundle
+from xnet_onnx.inference.ensemble import open_session
+from xnet_onnx.preprocess.align import half_step_energy
+
+from ..conftest import EXAMPLE
+
+DEFAULT, PAPER = PRESETS["default"], PRESETS["paper"]
+
+
+def random_ensemble(preset_name: str, members: int = 3) -> Ensemble:
+    preset = PRESETS[preset_name]
+    ensemble = Ensemble(preset.network, members, 475, 50)
+    ensemble.initialize([torch.Generator().manual_seed(i) for i in range(members)])
+    generator = torch.Generator().manual_seed(9)
+    for buffer_name, buffer in ensemble.named_buffers():
+        low = 0.5 if buffer_name.endswith("var") else -0.5
+        buffer.uniform_(low, low + 1.0, generator=generator)
+    return ensemble.eval()
+
+
+def spectra(count: int = 5) -> torch.Tensor:
+    return torch.rand(count, 475, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_papers_network() -> None:
+    """Three Conv1d of 2 filters, kernel 8, stride 2; dense 256, 128, 50 (section 2.1)."""
+    ensemble = random_ensemble("paper", 1)
+    reference = torch.nn.Sequential(
+        torch.nn.Conv1d(1, 2, 8, 2),
+        torch.nn.ReLU(),
+        torch.nn.Conv1d(2, 2, 8, 2),
+        torch.nn.ReLU(),
+        torch.nn.Conv1d(2, 2, 8, 2),
+        torch.nn.ReLU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(2 * 54, 256),
+        torch.nn.ReLU(),
+        torch.nn.Linear(256, 128),
+        torch.nn.ReLU(),
+        torch.nn.Linear(128, 50),
+    )
+    weights = [p for p in ensemble.parameters() if p.ndim >= 3 and p.shape[1] > 1]
+    plain = [p for p in reference.parameters() if p.ndim >= 2]
+    for target, source in zip(plain, weights, strict=True):
+        value = source[0] if source.ndim == 4 else source[0].T
+        target.data.copy_(value)
+    for parameter in reference.parameters():
+        if parameter.ndim == 1:
+            parameter.data.zero_()
+    with torch.no_grad():
+        expected = reference(spectra().unsqueeze(1))
+        found = ensemble(spectra())[:, 0]
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+
+
+def test_glorot_weights() -> None:
+    ensemble = random_ensemble("paper", 2)
+    dense = next(m for m in ensemble.dense if hasattr(m, "weight"))
+    weight = dense.weight.detach()
+    bound = (6 / (weight.shape[1] + weight.shape[2])) ** 0.5
+    assert float(weight.abs().max()) <= bound
+    assert float(weight.std()) == pytest.approx(bound / 3**0.5, rel=0.05)
+    assert not torch.equal(weight[0], weight[1])
+
+
+@pytest.mark.parametrize("name", ["default", "paper"])
+def test_members_do_not_mix(name: str) -> None:
+    ensemble = random_ensemble(name)
+    with torch.no_grad():
+        together = ensemble(spectra())
+        for i in range(3):
+            alone = ensemble.member(i)(spectra())[:, 0]
+            torch.testing.assert_close(alone, together[:, i], atol=1e-5, rtol=0)
+        one_each = ensemble(spectra().unsqueeze(1).expand(-1, 3, -1))
+    torch.testing.assert_close(one_each, together)
+
+
+@pytest.mark.parametrize("name", ["default", "paper"])
+def test_onnx_parity(name: str) -> None:
+    ensemble = random_ensemble(name)
+    folded = fold_batch_norm(ensemble)
+    fused = open_session(to_onnx(folded, 475))
+    for count in (1, 7, 64):
+        x = spectra(count)
+        with torch.no_grad():
+            expected = ensemble(x).numpy()
+        found = fused.run(["g2"], {"spectrum": x.numpy()})[0]
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+        for i in range(3):
+            single = open_session(to_onnx(SingleMember(folded, i), 475))
+            one = single.run(["g2"], {"spectrum": x.numpy()})[0]
+            assert one.shape == (count, 50)
+            np.testing.assert_allclose(one, found[:, i], rtol=0, atol=1e-5)
+
+
+def test_graphs_hold_no_paths() -> None:
+    data = to_onnx(fold_batch_norm(random_ensemble("default")), 475)
+    for word in (b"/root", b"/home", b"site-packages", b"xnet_exporter", b".py"):
+        assert word not in data
+
+
+def test_bootstrap() -> None:
+    bags = bootstrap(1000, 15, 0)
+    assert bags.shape == (15, 1000)
+    shares = [len(set(bag.tolist())) / 1000 for bag in bags]
+    assert np.mean(shares) == pytest.approx(1 - np.exp(-1), abs=0.01)
+    assert len({tuple(bag) for bag in bags.tolist()}) == 15
+    np.testing.assert_array_equal(bootstrap(1000, 15, 0), bags)
+    np.testing.assert_array_equal(bootstrap(1000, 3, 0), bags[:3])
+    assert not np.array_equal(bootstrap(1000, 15, 1), bags)
+
+
+def test_presets_survive_json() -> None:
+    for preset in PRESETS.values():
+        assert preset_from_dict(json.loads(json.dumps(dataclasses.asdict(preset)))) == preset
+
+
+@settings(max_examples=25)
+@given(fwhm=st.floats(0.3, 4.0))
+def test_broadening_has_the_width_it_says(fwhm: float) -> None:
+    energy = np.arange(7100.0, 7140.0, 0.05)
+    line = np.exp(-4 * np.log(2) * ((energy - 7120.0) / 1.5) ** 2)
+    grid, wide = broaden(energy, line, fwhm)
+    above = grid[wide >= wide.max() / 2]
+    assert above[-1] - above[0] == pytest.approx(np.hypot(1.5, fwhm), abs=0.2)
+    assert np.trapezoid(wide, grid) == pytest.approx(np.trapezoid(line, energy), rel=1e-3)
+
+
+def test_damping_grows_above_the_edge() -> None:
+    energy = np.arange(7100.0, 7160.0, 0.1)
+    wave = np.sin(energy)
+    grid, damped = broaden(energy, wave, 0.0, damping=6.0, edge=7110.0)
+    swing = [np.ptp(damped[(grid > e) & (grid < e + 6.5)]) for e in (7101.0, 7115.0, 7125.0, 7140.0)]
+    assert swing == sorted(swing, reverse=True)
+    assert swing[0] == pytest.approx(2.0, abs=0.01)
+
+
+def test_augmentation(tiny_set: Path) -> None:
+    data, origins = select_axis(read_training_set(tiny_set), DEFAULT.axis)
+    none = dataclasses.replace(
+        DEFAULT.augmentation,
+        variants=1, shift=0.0, stretch_mean=1.0, stretch=0.0, scale=0.0, slope=0.0, noise=0.0,
+    )  # fmt: skip
+    bank = torch.from_numpy(spectrum_bank(data.rows, origins, DEFAULT.axis, none, 0))
+    rows = torch.arange(len(data.rows))
+    same = augment(bank, rows, DEFAULT.axis, none, torch.Generator().manual_seed(0))
+    for i, row in enumerate(data.rows):
+        energies = DEFAULT.axis.energies(half_step_energy(row.energy, row.mu))
+        np.testing.assert_allclose(same[i], np.interp(energies, row.energy, row.mu), atol=2e-4)
+    noisy = dataclasses.replace(none, noise=0.01)
+    changed = augment(bank, rows, DEFAULT.axis, noisy, torch.Generator().manual_seed(0)) - same
+    assert changed.std(dim=1).max() <= 0.0115
+    assert changed.std() == pytest.approx(0.01 / 3**0.5, rel=0.2)
+
+
+@pytest.fixture(scope="module")
+def run(tiny_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "run"
+    train(tiny_set, folder, DEFAULT, members=3, seed=5, epochs=3)
+    return folder
+
+
+def test_same_seed_same_bytes(tiny_set: Path, run: Path, tmp_path: Path) -> None:
+    train(tiny_set, tmp_path / "run", DEFAULT, members=3, seed=5, epochs=3)
+    for source, out in ((run, "one"), (tmp_path / "run", "two")):
+        export_run(source, tmp_path / out, name="tiny", version="0")
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert "member_02.onnx" in names
+    match, mismatch, errors = filecmp.cmpfiles(tmp_path / "one", tmp_path / "two", names, shallow=False)
+    assert (match, mismatch, errors) == (names, [], [])
+    train(tiny_set, tmp_path / "other", DEFAULT, members=3, seed=6, epochs=3)
+    assert not filecmp.cmp(tmp_path / "other" / "members.pt", run / "members.pt", shallow=False)
+
+
+def test_interrupted_and_resumed_is_the_same(
+    tiny_set: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import xnet_exporter.train.fit as fitting
+
+    monkeypatch.setattr(fitting, "CHECKPOINT_SECONDS", 0.0)
+    calls = 0
+    real = fitting.augment
+
+    def interrupt(*args: object) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise KeyboardInterrupt
+        return real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fitting, "augment", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_set, tmp_path / "run", DEFAULT, members=3, seed=5, epochs=3)
+    assert (tmp_path / "run" / "checkpoint.pt").is_file()
+    with pytest.raises(OutputError, match="--resume"):
+        train(tiny_set, tmp_path / "run", DEFAULT, members=3, seed=5, epochs=3)
+    with pytest.raises(OutputError, match="another seed"):
+        train(tiny_set, tmp_path / "run", DEFAULT, members=3, seed=6, epochs=3, resume=True)
+    train(tiny_set, tmp_path / "run", DEFAULT, members=3, seed=5, epochs=3, resume=True)
+    assert filecmp.cmp(tmp_path / "run" / "members.pt", run / "members.pt", shallow=False)
+
+
+def test_run_record(run: Path, tiny_set: Path) -> None:
+    record = load_run(run).record
+    data = read_training_set(tiny_set)
+    assert record["set"] == {"name": "tiny_v1", "sha256": data.sha256}
+    ids = set(record["training"]) | set(record["held_out"]) | {i for i, _ in record["left_out"]}
+    assert ids == {row.id for row in data.rows}
+    assert np.array(record["in_bag"]).shape == (3, len(record["training"]))
+    assert np.array(record["losses"]).shape == (3, 3)
+    assert np.all(np.array(record["losses"])[-1] < np.array(record["losses"])[0])
+
+
+def test_a_bundle_works_from_end_to_end(run: Path, tiny_set: Path, tmp_path: Path) -> None:
+    parity = export_run(run, tmp_path / "b", name="tiny", version="3")
+    assert max(parity.values()) < 1e-5
+    bundle = load_bundle(tmp_path / "b")
+    assert bundle.title == "tiny 3"
+    assert verify_bundle(bundle).files == 3 + 4
+    spectrum = read(EXAMPLE)
+    result = predict(spectrum.energy, spectrum.mu, bundle=bundle)
+    assert result.members.shape == (3, 50)
+    found = evaluate(bundle, read_training_set(tiny_set))
+    assert found["calculated"]["spectra"] == len(load_run(run).record["held_out"])
+
+
+def test_paper_preset(tiny_set: Path, tmp_path: Path) -> None:
+    train(tiny_set, tmp_path / "run", PAPER, members=2, seed=0, epochs=2)
+    export_run(tmp_path / "run", tmp_path / "b", name="paper", version="1")
+    bundle = load_bundle(tmp_path / "b")
+    assert bundle.axis.kind == "absolute"
+    assert bundle.axis.last == pytest.approx(7160.0)
+    verify_bundle(bundle)
+
+
+def test_refusals(tiny_set: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataSetError, match="no finished training run"):
+        load_run(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match="not empty"):
+        train(tiny_set, tmp_path, DEFAULT, members=1, epochs=1)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_metrics_by_hand(training: TrainingSet) -> None:
+    r = np.linspace(1, 6, 50)
+    targets = np.stack([row.g2 for row in training.rows[:40]])
+    rng = np.random.default_rng(0)
+    size = np.linspace(0.01, 0.3, 40)[:, None]
+    error = size * rng.normal(size=targets.shape)
+    spread = size[:, None] * rng.normal(size=(40, 15, 50))
+    spread -= spread.mean(axis=1, keepdims=True)
+    held = HeldOut(tuple("abc"), targets[:, None] + error[:, None] + spread, targets)
+    found = metrics(held, r)
+    mse = (error**2).mean(axis=1)
+    assert found["mse"]["median"] == pytest.approx(np.median(mse))
+    assert found["mse"]["coefficient_of_variation"] == pytest.approx(mse.std() / mse.mean())
+    # Two sigma of a t distribution with 14 degrees of freedom hold 93.5 %.
+    assert found["coverage"]["mean"] == pytest.approx(93.5, abs=2.0)
+    assert found["sigma_mse_pearson"] > 0.9
+    perfect = metrics(HeldOut(("a",), targets[:, None], targets), r)
+    assert perfect["first_shell"]["mean"] == 0.0
+    assert perfect["peaks_near"]["missed"] == 0.0

@@ -1,0 +1,87 @@
+"""Peaks: found where they are, and not where they are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xnet_exporter.data.descriptor import RadialGrid, g2_of_shells
+from xnet_onnx.inference.peaks import find_peaks, first_peaks, first_shell, peak_positions, peak_table
+
+GRID = RadialGrid()
+R = GRID.centres
+
+
+def shells(distances: list[float], numbers: list[int]) -> np.ndarray:
+    return g2_of_shells(np.array(distances), np.array(numbers), GRID)
+
+
+@given(r=st.floats(1.2, 4.5), count=st.integers(1, 12), z=st.sampled_from([8, 16, 26]))
+def test_one_shell_is_found_between_grid_points(r: float, count: int, z: int) -> None:
+    curve = shells([r] * count, [z] * count)
+    if curve.max() < 0.31:
+        return
+    (found,) = peak_positions(R, curve)
+    # Exact for one Gaussian; the tail is only rounding.
+    assert found[0] == pytest.approx(r, abs=1e-6)
+
+
+@given(r=st.floats(1.5, 3.0), gap=st.floats(0.35, 1.5))
+def test_two_shells(r: float, gap: float) -> None:
+    found = peak_positions(R, shells([r] * 6 + [r + gap] * 6, [8] * 12))
+    assert len(found) == 2
+    assert found[0][0] == pytest.approx(r, abs=0.02)
+    assert found[1][0] == pytest.approx(r + gap, abs=0.03)
+
+
+def test_what_is_no_peak() -> None:
+    assert peak_positions(R, np.zeros(50)) == []
+    assert peak_positions(R, np.linspace(0, 5, 50)) == []
+    assert peak_positions(R, shells([1.5], [1])) == []
+    ripple = shells([2.5] * 8, [26] * 8)
+    ripple[5] += 0.4
+    assert [round(r, 1) for r, _ in peak_positions(R, ripple)] == [2.5]
+
+
+def test_spread_is_that_of_the_members() -> None:
+    rng = np.random.default_rng(1)
+    centres = 2.0 + rng.normal(scale=0.03, size=15)
+    members = np.array([shells([float(r)] * 6, [8] * 6) for r in centres])
+    (peak,) = find_peaks(R, members)
+    assert peak.r == pytest.approx(centres.mean(), abs=0.01)
+    assert peak.r_sigma == pytest.approx(centres.std(ddof=1), rel=0.02)
+    shell = first_shell((peak,))
+    assert shell is not None
+    assert shell.r == peak.r
+
+
+def test_no_peak_no_shell() -> None:
+    assert first_shell(find_peaks(R, np.zeros((3, 50)))) is None
+
+
+@given(
+    st.lists(st.floats(-5, 50, allow_nan=False), min_size=150, max_size=150).map(
+        lambda values: np.array(values).reshape(3, 50)
+    )
+)
+def test_any_curve(members: np.ndarray) -> None:
+    for peak in find_peaks(R, members):
+        assert R[0] <= peak.r <= R[-1]
+        assert peak.r_sigma >= 0
+        assert np.isfinite(peak.height)
+
+
+def test_a_lone_member_has_no_spread() -> None:
+    (peak,) = find_peaks(R, shells([2.0] * 6, [8] * 6)[np.newaxis])
+    assert peak.r_sigma == 0.0
+
+
+def test_first_peaks_are_those_of_the_table() -> None:
+    rng = np.random.default_rng(0)
+    smooth = np.array([np.convolve(row, np.hanning(7), "same") for row in rng.random((400, 50))])
+    curves = np.concatenate([rng.random((400, 50)), smooth, 0.5 * rng.random((400, 50)), np.zeros((3, 50))])
+    expected, _ = peak_table(R, curves).first(len(curves))
+    assert np.isnan(expected).any()
+    assert np.array_equal(first_peaks(R, curves), expected, equal_nan=True)

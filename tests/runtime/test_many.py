@@ -1,0 +1,140 @@
+"""Many spectra of one energy grid go through each step together: the answers are those of one by one."""
+
+import numpy as np
+import pytest
+
+from xnet_onnx.bundle.load import Bundle, load_bundle
+from xnet_onnx.errors import XnetError
+from xnet_onnx.pipeline import Prediction, predict_many
+from xnet_onnx.preprocess.align import half_step_energies, half_step_energy
+from xnet_onnx.preprocess.normalize import as_normalized, normalize
+from xnet_onnx.preprocess.prepare import ModelInput, prepare, prepare_many
+from xnet_onnx.spectrum import Spectrum
+
+from ..synthetic import scorodite_mu
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return load_bundle()
+
+
+@pytest.fixture(scope="module")
+def stack() -> tuple[np.ndarray, np.ndarray]:
+    """A map's spectra, good and bad."""
+    energy, mu = scorodite_mu()
+    rng = np.random.default_rng(3)
+    rows = []
+    for i in range(40):
+        shifted = np.interp(energy, energy + rng.uniform(-3.0, 3.0), mu)
+        rows.append(
+            rng.uniform(0.2, 4.0) * shifted + rng.uniform(-1.0, 1.0) + 0.001 * i * (energy - 7112.0) / 100
+        )
+    noisy = [mu + rng.normal(0.0, level, mu.size) for level in (0.005, 0.02, 0.03, 0.05, 0.1, 0.3)]
+    dead = mu.copy()
+    dead[50] = np.nan
+    spiked = mu.copy()
+    spiked[np.argmin(np.abs(energy - 7150.0))] += 0.2
+    broken = mu.copy()
+    broken[np.argmin(np.abs(energy - 7140.0))] += 1.5
+    strange = [np.zeros_like(mu), np.ones_like(mu), -mu, energy - 7000.0, dead, spiked, broken, mu[::-1]]
+    return energy, np.array([*rows, *noisy, *strange])
+
+
+def same_error(one: XnetError, other: object) -> None:
+    assert type(one) is type(other)
+    assert str(one) == str(other)
+
+
+def taken(energy: np.ndarray, mu: np.ndarray, normalized: bool) -> list[Spectrum]:
+    if normalized:
+        mu = (mu - mu[:, :1]) / (mu[:, -1:] - mu[:, :1] + 1e-9)
+    return [Spectrum(energy, row, label=str(i)) for i, row in enumerate(mu)]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("normalized", [False, True])
+def test_model_inputs(stack: tuple[np.ndarray, np.ndarray], bundle: Bundle, normalized: bool) -> None:
+    spectra = taken(*stack, normalized)
+    together = prepare_many(spectra, bundle, normalized=normalized)
+    good = 0
+    for spectrum, found in zip(spectra, together, strict=True):
+        try:
+            alone = prepare(spectrum, bundle, normalized=normalized)
+        except XnetError as error:
+            same_error(error, found)
+            continue
+        good += 1
+        assert isinstance(found, ModelInput)
+        assert found.label == alone.label
+        assert found.warnings == alone.warnings
+        assert found.values == pytest.approx(alone.values, abs=1e-6)
+        assert found.energy == pytest.approx(alone.energy, abs=1e-9)
+        assert found.preprocessing == pytest.approx(alone.preprocessing)
+    assert 30 < good < len(spectra) - 5
+
+
+def test_against_the_road_step_by_step(stack: tuple[np.ndarray, np.ndarray], bundle: Bundle) -> None:
+    for spectrum, found in zip(
+        taken(*stack, False)[:40], prepare_many(taken(*stack, False)[:40], bundle), strict=True
+    ):
+        assert isinstance(found, ModelInput)
+        done = normalize(spectrum.energy, spectrum.mu)
+        near = np.abs(done.energy - done.e0) <= 60.0
+        origin = half_step_energy(done.energy[near], done.flat[near])
+        expected = np.interp(bundle.axis.energies(origin), done.energy, done.flat)
+        assert found.values == pytest.approx(expected, abs=1e-6)
+
+
+def test_predictions(stack: tuple[np.ndarray, np.ndarray], bundle: Bundle) -> None:
+    spectra = taken(*stack, False)
+    together = predict_many(spectra, bundle=bundle)
+    levels = set()
+    for spectrum, found in zip(spectra, together, strict=True):
+        (alone,) = predict_many([spectrum], bundle=bundle)
+        if isinstance(alone, XnetError):
+            same_error(alone, found)
+            continue
+        assert isinstance(found, Prediction)
+        assert found.members == pytest.approx(alone.members, abs=2e-5)
+        assert found.lower == pytest.approx(alone.lower, abs=1e-3)
+        assert found.upper == pytest.approx(alone.upper, abs=1e-3)
+        assert found.confidence is not None
+        assert alone.confidence is not None
+        assert found.confidence.level == alone.confidence.level
+        assert found.confidence.reasons == alone.confidence.reasons
+        levels.add(found.confidence.level)
+        if alone.first_shell is not None and alone.first_shell.lower is not None:
+            assert found.first_shell is not None
+            assert found.first_shell.lower is not None
+            assert found.first_shell.r == pytest.approx(alone.first_shell.r, abs=1e-4)
+            assert found.first_shell.lower == pytest.approx(alone.first_shell.lower, abs=1e-3)
+    assert len(levels) > 1
+
+
+def test_half_steps_many_and_few() -> None:
+    """From 16 spectra a matrix does what a convolution does for fewer."""
+    energy, mu = scorodite_mu()
+    flat = normalize(energy, mu).flat
+    near = slice(20, 150)
+    rows = np.array([flat + 0.001 * i for i in range(20)])[:, near]
+    many, none = half_step_energies(energy[near], rows)
+    few = [half_step_energy(energy[near], row) for row in rows]
+    assert not none
+    assert many == pytest.approx(few, abs=1e-9)
+
+
+def test_grids_of_their_own(bundle: Bundle) -> None:
+    energy, mu = scorodite_mu()
+    spectra = [Spectrum(energy + 0.1 * i, mu, label=str(i)) for i in range(5)]
+    spectra.insert(2, Spectrum(energy[:-1], mu, label="odd"))
+    spectra.insert(4, Spectrum(energy[::-1], mu, label="down"))
+    found = predict_many(spectra, bundle=bundle)
+    assert [isinstance(item, XnetError) for item in found] == [False, False, True, False, True, False, False]
+    assert [item.label for item in found if isinstance(item, Prediction)] == ["0", "1", "2", "3", "4"]
+
+
+def test_normalized_data_stay(stack: tuple[np.ndarray, np.ndarray]) -> None:
+    energy, mu = stack
+    done = normalize(energy, mu[0])
+    assert np.array_equal(as_normalized(energy, done.flat).flat, done.flat)
