@@ -1,16 +1,19 @@
-"""Writing files so that nothing half-written is left behind."""
+"""Writing files so that nothing half-written is left behind, and locking them."""
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import OutputError
 
-__all__ = ["replace_when_done", "write_bytes"]
+__all__ = ["lock", "replace_when_done", "write_bytes"]
 
 
 @contextmanager
@@ -69,3 +72,63 @@ def write_bytes(path: Path, data: bytes) -> None:
     """
     with replace_when_done(path) as temporary:
         temporary.write_bytes(data)
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[bool]:
+    """Lock a file against other processes; the system unlocks it where ours is killed.
+
+    Parameters
+    ----------
+    path : Path
+        A file that is there.
+
+    Yields
+    ------
+    bool
+        False where another process has it locked, or has deleted it meanwhile.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be opened.
+    """
+    try:
+        file = path.open("r+b")
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be locked ({error.strerror or error}); choose a folder that is yours"
+        ) from error
+    with file:
+        yield _locked(file) and _is_at(path, file)
+
+
+def _is_at(path: Path, file: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+#: What a file system says that knows no locks, as some of clusters: we go on without.
+NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
+
+
+def _locked(file: BinaryIO) -> bool:
+    if sys.platform == "win32":
+        import msvcrt
+
+        # Beyond the end, so that others can still read what is in the file.
+        file.seek(1 << 30)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in NO_LOCKS
+    return True

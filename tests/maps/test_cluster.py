@@ -15,7 +15,7 @@ from xnet_onnx.maps import Maps, predict_map
 from xnet_onnx.maps import api as maps_api
 from xnet_onnx.maps.cluster import work
 from xnet_onnx.maps.job import Settings, cached_bundle, fingerprint, job_from_text, job_to_text
-from xnet_onnx.maps.parts import begin, open_parts
+from xnet_onnx.maps.parts import begin, claim, open_parts
 from xnet_onnx.maps.result import FIELDS
 
 from .stacks import cube, hdf5, mask
@@ -61,13 +61,14 @@ def test_two_workers_of_which_one_is_killed(tmp_path: Path, stack: Path) -> None
 
 def test_a_task_needs_nothing_but_the_folder(tmp_path: Path, stack: Path) -> None:
     job, bundle = maps_api.make_job(stack, Settings(curves=True))
-    parts, _ = begin(tmp_path / "maps.h5", job, resume=False)
-    first, *_ = job.slabs()
-    assert work(str(parts.folder), fingerprint(job), 0) == first.area.size
-    assert parts.done() == {number for number, _ in first.chunks}
-    before = {number: (parts.folder / f"{number:07d}.npz").stat().st_mtime_ns for number in parts.done()}
-    work(str(parts.folder), fingerprint(job), 0)
-    assert {n: (parts.folder / f"{n:07d}.npz").stat().st_mtime_ns for n in parts.done()} == before
+    with claim(tmp_path / "maps.h5") as parts:
+        begin(parts, job, resume=False)
+        first, *_ = job.slabs()
+        assert work(str(parts.folder), fingerprint(job), 0) == first.area.size
+        assert parts.done() == {number for number, _ in first.chunks}
+        before = {number: (parts.folder / f"{number:07d}.npz").stat().st_mtime_ns for number in parts.done()}
+        work(str(parts.folder), fingerprint(job), 0)
+        assert {n: (parts.folder / f"{n:07d}.npz").stat().st_mtime_ns for n in parts.done()} == before
     _, again = open_parts(str(parts.folder))
     assert fingerprint(again) == fingerprint(job)
     assert fingerprint(job_from_text(job_to_text(job), None)) == fingerprint(job)

@@ -475,6 +475,58 @@ def test_full_disk(tmp_path: Path) -> None:
     assert sorted(item.name for item in tmp_path.iterdir()) in (["stack.h5"], ["maps.h5.parts", "stack.h5"])
 
 
+def test_a_folder_of_the_user_is_left_alone(tmp_path: Path) -> None:
+    energy, stack = cube()
+    path, out = hdf5(tmp_path / "stack.h5", energy, stack), tmp_path / "z.h5"
+    folder = tmp_path / "z.h5.parts"
+    folder.mkdir()
+    for resume in (False, True):
+        with pytest.raises(OutputError, match=r"z\.h5\.parts is there and was not made by"):
+            predict_map(path, out=out, resume=resume)
+        assert folder.is_dir()
+    mine = {"notes.txt": b"mine", "0000001.npz": b"mine too", "job.json": b"{}"}
+    for name, data in mine.items():
+        (folder / name).write_bytes(data)
+    with pytest.raises(OutputError, match="was not made by"):
+        predict_map(path, out=out)
+    with pytest.raises(OutputError, match="was not made by"):
+        predict_map(tmp_path / "nothing.h5", out=out)
+    assert {item.name: item.read_bytes() for item in folder.iterdir()} == mine
+    assert not out.exists()
+
+
+def test_files_put_into_our_folder_are_left(tmp_path: Path) -> None:
+    energy, stack = cube()
+    path, out = hdf5(tmp_path / "stack.h5", energy, stack), tmp_path / "z.h5"
+    notes = tmp_path / "z.h5.parts" / "notes.txt"
+
+    def write(_done: int, _todo: int) -> None:
+        notes.write_text("mine")
+
+    predict_map(path, out=out, progress=write)
+    assert notes.read_text() == "mine"
+    assert not list(notes.parent.glob("*.npz"))
+    predict_map(path, out=out)
+    assert notes.read_text() == "mine"
+    notes.unlink()
+    predict_map(path, out=out)
+    assert not notes.parent.exists()
+
+
+def test_two_maps_to_one_output(tmp_path: Path, expected: Maps) -> None:
+    energy, stack = cube()
+    out = tmp_path / "maps.h5"
+    path = hdf5(tmp_path / "stack.h5", energy, stack)
+    first = started(["map", str(path), "--out", str(out)], 0.4)
+    wait_for_parts(tmp_path / "maps.h5.parts", 1)
+    for resume in (False, True):
+        with pytest.raises(OutputError, match=r"another xnet-onnx map is at work on .*maps\.h5"):
+            predict_map(path, out=out, resume=resume)
+    assert first.communicate(timeout=60)[1].startswith("30 pixels")
+    same(read_maps(out), expected)
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["maps.h5", "stack.h5"]
+
+
 # --- memory ---------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from .job import Job, Settings, bundle_hash, fingerprint, path_of
 from .layout import CHUNK_PIXELS, Rectangle
 from .local import run_local
 from .output import check_output, fingerprint_of, info_of, read_maps, write_maps
-from .parts import Parts, begin, parts_folder
+from .parts import Parts, begin, claim
 from .result import Arrays, Maps, empty
 from .stack import BoolArray, Stack, StackChoice, array_stack, describe_stack
 from .survey import survey
@@ -99,40 +99,30 @@ def predict_map(
     MissingExtraError
         If h5py, tifffile or dask is needed and not installed.
     """
-    job, bundle = make_job(
-        source,
-        Settings(level, force, normalized, curves, threads, min_edge_step),
-        energy=energy,
-        mask=mask,
-        choice=choice,
-        bundle=bundle,
-    )
+    settings = Settings(level, force, normalized, curves, threads, min_edge_step)
+
+    def look() -> tuple[Job, Bundle]:
+        return make_job(source, settings, energy=energy, mask=mask, choice=choice, bundle=bundle)
+
     report = progress or (lambda _done, _todo: None)
     if out is None:
         if scheduler is not None or workers is not None or resume:
             raise OutputError("workers and --resume need a file for the maps; expected one: give out")
-        return _in_memory(job, bundle, report, command)
+        return _in_memory(*look(), report, command)
     path = Path(out)
-    check_output(path, Path(job.stack.path) if job.stack.path else None)
-    if (scheduler is not None or workers is not None) and not job.stack.path:
+    file = Path(source) if isinstance(source, str | Path) else None
+    check_output(path, file)
+    if (scheduler is not None or workers is not None) and file is None:
         raise OutputError("workers read the stack themselves; expected a file: write the array to one first")
-    if (
-        resume
-        and not parts_folder(path).exists()
-        and path.exists()
-        and fingerprint_of(path) == fingerprint(job)
-    ):
-        report(0, 0)
-        return read_maps(path)
-    parts, job = begin(path, job, resume)
-    try:
+    with claim(path) as parts:
+        job, bundle = look()
+        if resume and not parts.done() and path.exists() and fingerprint_of(path) == fingerprint(job):
+            report(0, 0)
+            return read_maps(path)
+        job = begin(parts, job, resume)
         _run(job, bundle, parts, report, scheduler, workers)
         write_maps(path, parts.folder, bundle.r, command)
-    except BaseException:
-        if not parts.done():
-            parts.remove()
-        raise
-    parts.remove()
+        parts.clear()
     return read_maps(path)
 
 

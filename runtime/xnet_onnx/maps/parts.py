@@ -3,26 +3,38 @@
 Each file is written under another name and renamed, so that a process that is
 killed leaves whole chunks or none; HDF5 itself would be left broken. Workers on
 other machines write into the same folder.
+
+The folder is ours alone: `claim` makes it and puts a marker in it that it keeps
+locked, or takes up one that holds the marker. Of what lies in it only files of
+our own names are ever deleted.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import shutil
+import re
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import OutputError, ReadError
-from ..files import write_bytes
+from ..files import lock, write_bytes
 from .job import Job, fingerprint, job_from_text, job_to_text
 from .result import Arrays
 from .stack import BoolArray
 
-__all__ = ["Parts", "begin", "open_parts", "parts_folder"]
+__all__ = ["Parts", "begin", "claim", "open_parts", "parts_folder"]
+
+MARKER = "made-by-xnet-onnx-map"
+MARKER_TEXT = b"The unfinished maps of xnet-onnx; 'xnet-onnx map --resume' goes on with them.\n"
+
+#: The files that we make, finished or (with a dot) not: chunks, the job, the mask.
+OWN_FILE = re.compile(r"\d{7,}\.npz|job\.json|mask\.npy|\.(\d{7,}|job|mask)-\w+\.(npz|json|npy)")
 
 
 def parts_folder(out: Path) -> Path:
@@ -95,49 +107,116 @@ class Parts:
                 f"{path} is missing or damaged ({error}); expected a finished chunk: go on with --resume"
             ) from error
 
-    def remove(self) -> None:
-        """Delete the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def clear(self) -> None:
+        """Delete the files that we made, and no other."""
+        for path in list(self.folder.iterdir()):
+            if OWN_FILE.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:07d}.npz"
 
 
-def begin(out: Path, job: Job, resume: bool) -> tuple[Parts, Job]:
-    """Make the folder of a map, or take up that of an earlier run.
+@contextmanager
+def claim(out: Path) -> Iterator[Parts]:
+    """Make the folder of a map, or take up that of an earlier run; no other process can meanwhile.
+
+    At the end it is deleted, unless it holds finished chunks.
 
     Parameters
     ----------
     out : Path
         The map that is to be written.
+
+    Yields
+    ------
+    Parts
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made, was not made by us, or another process is at work in it.
+    """
+    folder = parts_folder(out)
+    marker = folder / MARKER
+    try:
+        _make(folder, marker)
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be written ({error.strerror or error}); choose a folder that exists and is "
+            "yours"
+        ) from error
+    parts = Parts(folder)
+    with lock(marker) as locked:
+        if not locked:
+            raise OutputError(
+                f"another xnet-onnx map is at work on {out}; wait for it, or choose another --out"
+            )
+        try:
+            yield parts
+        finally:
+            if not parts.done():
+                parts.clear()
+                _remove(folder, marker)
+    if os.name == "nt" and not parts.done():  # Windows deletes no file that is open
+        _remove(folder, marker)
+
+
+def _make(folder: Path, marker: Path) -> None:
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if marker.is_file() and marker.read_bytes() == MARKER_TEXT:
+            return
+        raise OutputError(
+            f"{folder} is there and was not made by 'xnet-onnx map', which keeps its finished chunks under "
+            "that name; choose another --out, or move it away"
+        ) from None
+    marker.write_bytes(MARKER_TEXT)
+
+
+def _remove(folder: Path, marker: Path) -> None:
+    """Delete the folder with its marker; where a user has put files into it, both stay."""
+    try:
+        if any(path.name != MARKER for path in folder.iterdir()):
+            return
+        marker.unlink()
+        folder.rmdir()
+    except OSError:
+        return
+
+
+def begin(parts: Parts, job: Job, resume: bool) -> Job:
+    """Write down a job in the folder of its map, or take up that of an earlier run.
+
+    Parameters
+    ----------
+    parts : Parts
+        From `claim`.
     job : Job
     resume : bool
         Go on with what an earlier run left.
 
     Returns
     -------
-    parts : Parts
-    job : Job
+    Job
         With the survey of the earlier run, where there was one.
 
     Raises
     ------
     OutputError
-        If the folder cannot be made, is there without `resume`, or is of another
-        stack, bundle or other options.
+        If there are chunks without `resume`, or of another stack, bundle or other options.
     """
-    folder = parts_folder(out)
-    parts = Parts(folder)
+    folder = parts.folder
     try:
-        if not resume and folder.exists() and parts.done():
+        if not resume and parts.done():
             raise OutputError(
                 f"{folder} holds {len(parts.done())} finished chunks of an earlier run; go on with "
                 "--resume, or "
                 "delete the folder to begin again"
             )
-        folder.mkdir(exist_ok=True)
         file = folder / "job.json"
-        if file.exists():
+        if file.exists() and parts.done():
             before = job_from_text(file.read_text(encoding="utf-8"), job.mask)
             _check_same(folder, before, job)
             job = replace(job, survey=before.survey)
@@ -150,12 +229,7 @@ def begin(out: Path, job: Job, resume: bool) -> tuple[Parts, Job]:
         write_bytes(file, job_to_text(job).encode())
     except ReadError as error:
         raise OutputError(str(error)) from error
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be written ({error.strerror or error}); choose a folder that exists and is "
-            "yours"
-        ) from error
-    return parts, job
+    return job
 
 
 def _check_same(folder: Path, before: Job, now: Job) -> None:
