@@ -33,6 +33,16 @@ def step(energy: np.ndarray, e0: float, height: float = 1.0, width: float = 1.5)
     return height * (edge * (1.0 + wiggle) + 0.5 * np.exp(-((x - 4.0) ** 2) / 8.0)) + 0.3 - 2e-4 * x
 
 
+def broadened(energy: np.ndarray, mu: np.ndarray, fwhm: float) -> tuple[np.ndarray, np.ndarray]:
+    """A spectrum after a Gaussian of so many eV, on a grid of 0.1 eV; the ends are held."""
+    grid = np.arange(energy[0], energy[-1], 0.1)
+    sigma = fwhm / 0.1 / 2.3548
+    half = int(4 * sigma)
+    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
+    padded = np.pad(np.interp(grid, energy, mu), half, mode="edge")
+    return grid, np.convolve(padded, kernel / kernel.sum(), mode="valid")
+
+
 def scan(e0: float) -> np.ndarray:
     """Energies of a usual scan over an edge."""
     return e0 + np.concatenate(

@@ -7,12 +7,13 @@ command is one line that says what to install.
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from xnet_onnx.errors import MissingExtraError, XnetError
+from xnet_onnx.errors import BundleError, MissingExtraError, XnetError
 
 __all__ = ["calibrate", "evaluate", "export", "reproduce", "train"]
 
@@ -105,31 +106,51 @@ def train(
     help="Folder of the bundle to make.",
 )
 @click.option("--name", default="fe_k", show_default=True, help="Name of the bundle.")
-@click.option("--bundle-version", default="1.1.0", show_default=True, help="Its version.")
+@click.option(
+    "--bundle-version",
+    metavar="VERSION",
+    help="Its version; without it, that of the bundle in BUNDLE, or 1.0.0.",
+)
 @click.option(
     "--from-xanesnet",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Import a model trained with XANESNET instead of a RUN.",
 )
-def export(run: Path | None, out: Path, name: str, bundle_version: str, from_xanesnet: Path | None) -> None:
+def export(
+    run: Path | None, out: Path, name: str, bundle_version: str | None, from_xanesnet: Path | None
+) -> None:
     """Turn the trained members in RUN into a bundle."""
     if (run is None) == (from_xanesnet is None):
         raise click.UsageError("give either RUN or --from-xanesnet DIR")
     _require_extra("export")
+    version = bundle_version or _version_in(out)
     if from_xanesnet is not None:
         from .export.xanesnet import import_xanesnet
 
-        parity = import_xanesnet(from_xanesnet, out, name=name, version=bundle_version)
+        parity = import_xanesnet(from_xanesnet, out, name=name, version=version)
     else:
         from .train.run import export_run
 
         assert run is not None
-        parity = export_run(run, out, name=name, version=bundle_version)
+        parity = export_run(run, out, name=name, version=version)
     click.echo(
-        f"{name} {bundle_version} written to {out}; torch against onnxruntime {parity['torch']:.1e}, "
+        f"{name} {version} written to {out}; torch against onnxruntime {parity['torch']:.1e}, "
         f"fused against single {parity['fused']:.1e}"
     )
+
+
+def _version_in(folder: Path) -> str:
+    """Version of the bundle that is in a folder, "1.0.0" where there is none."""
+    path = folder / "bundle.json"
+    if not path.is_file():
+        return "1.0.0"
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(
+            f"{path} does not say its version ({error}); expected a bundle: give --bundle-version"
+        ) from error
 
 
 @click.command()

@@ -75,7 +75,7 @@ def test_everything_is_there(report: Path) -> None:
             assert png.startswith(b"\x89PNG")
             assert b"</svg>" in svg
             assert f"figures/{stem}.png" in text
-            assert base64.b64encode(svg).decode() in page
+            assert base64.b64encode(png).decode() in page
     assert 'src="http' not in page
     lines = rows_of(report, "table")
     assert {"held-out MSE, median", "Pearson's correlation of sigma and MSE"} <= {r["result"] for r in lines}

@@ -153,8 +153,8 @@ def test_example_script(session, tmp_path, monkeypatch):
     assert not session.error, session.error[0].get_error()[1]
     expected = xnet_onnx.predict_many([xnet_onnx.read(EXAMPLES / "scorodite_simulated.xdi")])[0]
     same_numbers(session.symtable.dat.xnet, expected)
-    assert (tmp_path / "scorodite_xnet.png").stat().st_size > 0
-    assert (tmp_path / "scorodite_xnet.larix").stat().st_size > 0
+    assert (tmp_path / "runs" / "scorodite_xnet.png").stat().st_size > 0
+    assert (tmp_path / "runs" / "scorodite_xnet.larix").stat().st_size > 0
 
 
 def test_example_notebook(larch, tmp_path, monkeypatch, capsys):
@@ -169,7 +169,7 @@ def test_example_notebook(larch, tmp_path, monkeypatch, capsys):
             exec(compile("".join(cell["source"]), cell["id"], "exec"), names)
     assert [row["status"] for row in names["rows"]] == ["ok", "ok"]
     assert [row["energy_shift"] for row in names["rows"]] == [0.0, 1.5]
-    assert (tmp_path / "two_groups.larix").exists()
+    assert (names["folder"] / "two_groups.larix").exists()
     assert "True\nFalse\n" in capsys.readouterr().out
 
 

@@ -163,24 +163,6 @@ def test_version_and_help() -> None:
         assert run(name, "--help").exit_code == 0
 
 
-def test_training_commands(tiny_set: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    arguments = ("--data", tiny_set, "--out", out, "--members", "2", "--seed", "1", "--epochs", "1")
-    result = run("train", *arguments)
-    assert result.exit_code == 0, result.output
-    assert "2 members of preset default" in result.stdout
-    assert run("train", *arguments).exit_code == 1
-    assert run("train", *arguments, "--resume").exit_code == 0
-    result = run("export", out, "--out", tmp_path / "bundle")
-    assert result.exit_code == 0, result.output
-    result = run("evaluate", tmp_path / "bundle", "--data", tiny_set)
-    assert result.exit_code == 0, result.output
-    assert "MSE, median" in result.stdout
-    assert run("verify", "--model", tmp_path / "bundle").exit_code == 0
-    assert "MSE, median" in run("info", "--model", tmp_path / "bundle").stdout
-    assert run("export", "--out", tmp_path / "other").exit_code == 2
-
-
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
 

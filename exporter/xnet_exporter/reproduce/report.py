@@ -122,8 +122,7 @@ def _markdown(sections: list[Part], quick: bool) -> str:
                 head, *rows = block.rows
                 lines += [_row(head), "|" + "---|" * len(head), *(_row(row) for row in rows), ""]
             else:
-                picture = f"![{block.stem}](figures/{block.stem}.png)"
-                lines += [picture, "", f"*{block.text}* ([SVG](figures/{block.stem}.svg))", ""]
+                lines += [f"![{block.stem}](figures/{block.stem}.png)", "", f"*{block.text}*", ""]
     return "\n".join(lines)
 
 
@@ -151,10 +150,10 @@ def _html(out: Path, sections: list[Part], quick: bool) -> str:
                 inside = "".join(cells(row, "td") for row in rows)
                 body.append(f"<table><thead>{cells(head, 'th')}</thead><tbody>{inside}</tbody></table>")
             else:
-                image = base64.b64encode((out / "figures" / f"{block.stem}.svg").read_bytes()).decode()
+                image = base64.b64encode((out / "figures" / f"{block.stem}.png").read_bytes()).decode()
                 caption = html.escape(block.text)
                 body.append(
-                    f'<figure><img alt="{caption}" src="data:image/svg+xml;base64,{image}">'
+                    f'<figure><img alt="{caption}" src="data:image/png;base64,{image}">'
                     f"<figcaption>{caption}</figcaption></figure>"
                 )
     return (

@@ -1,0 +1,40 @@
+"""The commands from a training set to a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from xnet_onnx import load_bundle
+from xnet_onnx.cli import main
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_training_commands(tiny_set: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    arguments = ("--data", tiny_set, "--out", out, "--members", "2", "--seed", "1", "--epochs", "1")
+    result = run("train", *arguments)
+    assert result.exit_code == 0, result.output
+    assert "2 members of preset default" in result.stdout
+    assert run("train", *arguments).exit_code == 1
+    assert run("train", *arguments, "--resume").exit_code == 0
+    result = run("export", out, "--out", tmp_path / "bundle")
+    assert result.exit_code == 0, result.output
+    result = run("evaluate", tmp_path / "bundle", "--data", tiny_set)
+    assert result.exit_code == 0, result.output
+    assert "MSE, median" in result.stdout
+    assert run("verify", "--model", tmp_path / "bundle").exit_code == 0
+    assert "MSE, median" in run("info", "--model", tmp_path / "bundle").stdout
+    assert run("export", "--out", tmp_path / "other").exit_code == 2
+    assert load_bundle(tmp_path / "bundle").card["version"] == "1.0.0"
+    for given in (("--bundle-version", "2.3.0"), ()):
+        assert run("export", out, "--out", tmp_path / "bundle", *given).exit_code == 0
+        assert load_bundle(tmp_path / "bundle").card["version"] == "2.3.0"
+    (tmp_path / "bundle" / "bundle.json").write_text("{}")
+    result = run("export", out, "--out", tmp_path / "bundle")
+    assert result.exit_code == 1
+    assert "give --bundle-version" in result.stderr
