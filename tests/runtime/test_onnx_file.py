@@ -16,15 +16,28 @@ from xnet_onnx.bundle.load import default_bundle_path, load_bundle, read_verifie
 from xnet_onnx.errors import BundleError
 
 
+def tensor(name: str, values: np.ndarray):
+    """Constants, kept as bytes."""
+    onnx = pytest.importorskip("onnx")
+    kind = {"f": 1, "i": 7}[values.dtype.kind]
+    return onnx.helper.make_tensor(name, kind, values.shape, values.tobytes(), raw=True)
+
+
+def weight(value: float = 0.0):
+    return tensor("w", np.full((475, 100), value, np.float32))
+
+
+def shape():
+    return tensor("s", np.array([-1, 2, 50]))
+
+
 def model(nodes: list | None = None, opsets: dict[str, int] | None = None, **changes):
     """A small model of the right shape, or of a wrong one."""
     onnx = pytest.importorskip("onnx")
     make = onnx.helper
     inputs = changes.get("inputs", [make.make_tensor_value_info("spectrum", 1, ["batch", 475])])
     outputs = changes.get("outputs", [make.make_tensor_value_info("g2", 1, ["batch", 2, 50])])
-    weights = changes.get(
-        "weights", [make.make_tensor("w", 1, [475, 100], np.zeros(47500, np.float32).tobytes(), raw=True)]
-    )
+    weights = changes.get("weights", [weight(), shape()])
     default = [
         make.make_node("MatMul", ["spectrum", "w"], ["h"]),
         make.make_node("Reshape", ["h", "s"], ["g2"]),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +21,12 @@ from ..spectrum import FloatArray
 from ..uncertainty.domain import Domain, parse_domain
 from ..uncertainty.intervals import Calibration, parse_calibration
 from .check import check_model
+from .files import MAX_FILE_BYTES, MAX_JSON_BYTES, read_json, read_regular
 
 __all__ = ["FORMAT", "Bundle", "default_bundle_path", "load_bundle", "read_verified"]
 
 FORMAT = 1
 DEFAULT_BUNDLE = "fe_k"
-MAX_JSON_BYTES = 4 * 1024 * 1024
-MAX_FILE_BYTES = 256 * 1024 * 1024
 MAX_POINTS = 10_000
 MAX_MEMBERS = 1000
 
@@ -145,13 +143,8 @@ def read_verified(path: Path, name: str, card: dict[str, Any]) -> bytes:
             f"{path / 'bundle.json'} names the file {name[:60]!r}; expected names in the bundle's own folder"
         )
     try:
-        size = (path / name).stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise BundleError(
-                f"{path / name} has {size} bytes; expected at most {MAX_FILE_BYTES}: is this a bundle of "
-                "xnet-onnx?"
-            )
-        data = (path / name).read_bytes()
+        limit = MAX_FILE_BYTES if name.endswith((".onnx", ".npz")) else MAX_JSON_BYTES
+        data = read_regular(path / name, limit)
     except OSError as error:
         raise BundleError(
             f"{path / name} cannot be read ({error.strerror}); expected it in the bundle: reinstall "
@@ -187,21 +180,13 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
     folder = default_bundle_path() if path is None else Path(path)
     file = folder / "bundle.json"
     try:
-        with file.open("rb") as opened:
-            text = opened.read(MAX_JSON_BYTES + 1)
+        text = read_regular(file, MAX_JSON_BYTES)
     except OSError as error:
         raise BundleError(
             f"{file} cannot be read ({error.strerror}); expected the folder of a bundle: see "
             "'xnet-onnx export --help' for how one is made"
         ) from error
-    if len(text) > MAX_JSON_BYTES:
-        raise BundleError(f"{file} has more than {MAX_JSON_BYTES} bytes; expected less")
-    try:
-        card = json.loads(text)
-        if not isinstance(card, dict):
-            raise TypeError("not an object")
-    except (ValueError, TypeError, RecursionError) as error:
-        raise BundleError(f"{file} is not JSON ({error}); the file is damaged") from error
+    card = read_json(text, file)
     if card.get("format") != FORMAT:
         raise BundleError(
             f"{folder} is a bundle of format {card.get('format')!r}; this version of xnet-onnx runs "

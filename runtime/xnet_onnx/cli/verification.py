@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..bundle.check import check_model
+from ..bundle.files import read_json, text_of
 from ..bundle.load import Bundle, read_verified
 from ..errors import BundleError
 from ..inference.ensemble import open_session, run_ensemble
+from ..inference.trial import try_models
 from ..pipeline import predict
 
 __all__ = ["Verification", "verify_bundle"]
@@ -56,15 +57,18 @@ def verify_bundle(bundle: Bundle) -> Verification:
     """
     files = bundle.card.get("files")
     names = [name for name in files if isinstance(name, str)] if isinstance(files, dict) else []
-    data = {name: read_verified(bundle.path, name, bundle.card) for name in names}
+    _check_names(bundle, names)
+    for name in names:
+        data = read_verified(bundle.path, name, bundle.card)
+        if name.endswith(".md"):
+            text_of(data, bundle.path / name)
+    file = bundle.path / "golden.json"
+    golden = read_json(read_verified(bundle.path, file.name, bundle.card), file)
     try:
-        golden = json.loads(data["golden.json"])
         expected = np.array(golden["g2"], dtype=np.float64)
         energy, norm = np.array(golden["energy"]), np.array(golden["norm"])
-    except (KeyError, ValueError, TypeError) as error:
-        raise BundleError(
-            f"{bundle.path / 'golden.json'} lacks or misstates {error}; export the bundle again"
-        ) from error
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        raise BundleError(f"{file} lacks or misstates {error}; export the bundle again") from error
     found = predict(energy, norm, normalized=True, bundle=bundle, label="golden input")
     golden_difference = _difference(found.members, expected, "the golden output")
     if golden_difference > TOLERANCE:
@@ -75,12 +79,17 @@ def verify_bundle(bundle: Bundle) -> Verification:
     inputs = found.spectrum.astype(np.float32)[np.newaxis]
     fused = run_ensemble(bundle, inputs)[0]
     member_difference = 0.0
+    members: dict[str, tuple[bytes, tuple[int, ...]]] = {}
     for index in range(bundle.members):
         name = f"member_{index:02d}.onnx"
-        if name not in data:
+        if name not in names:
             raise BundleError(f"{bundle.path} lacks {name}; expected {bundle.members} members")
-        check_model(data[name], name, inputs=bundle.axis.count, output=(bundle.r.size,))
-        (single,) = open_session(data[name]).run(["g2"], {"spectrum": inputs})
+        model = read_verified(bundle.path, name, bundle.card)
+        check_model(model, name, inputs=bundle.axis.count, output=(bundle.r.size,))
+        members[name] = (model, (bundle.r.size,))
+    try_models(bundle.path, members, bundle.axis.count)
+    for index, (name, (model, _)) in enumerate(members.items()):
+        (single,) = open_session(model).run(["g2"], {"spectrum": inputs})
         member_difference = max(member_difference, _difference(single[0], fused[index], name))
     if member_difference > MEMBER_TOLERANCE:
         raise BundleError(
@@ -88,6 +97,19 @@ def verify_bundle(bundle: Bundle) -> Verification:
             f"{MEMBER_TOLERANCE:g}: export the bundle again"
         )
     return Verification(len(names), golden_difference, member_difference)
+
+
+#: As many bytes as the files of a bundle may have together.
+MAX_BUNDLE_BYTES = 160 * 1024 * 1024
+
+
+def _check_names(bundle: Bundle, names: list[str]) -> None:
+    sizes = [(bundle.path / name).stat().st_size for name in names if (bundle.path / name).is_file()]
+    if len(names) > bundle.members + 100 or sum(sizes) > MAX_BUNDLE_BYTES:
+        raise BundleError(
+            f"{bundle.path} has {len(names)} files of {sum(sizes)} bytes; expected {bundle.members} members "
+            f"and at most {MAX_BUNDLE_BYTES} bytes: is this a bundle of xnet-onnx?"
+        )
 
 
 def _difference(found: np.ndarray, expected: np.ndarray, what: str) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +11,11 @@ import numpy.typing as npt
 
 from ..bundle.check import check_model
 from ..bundle.load import Bundle, read_verified
+from ..bundle.shapes import ROWS
 from ..errors import BundleError, SpectrumError
 from ..spectrum import FloatArray
+from .session import open_session
+from .trial import try_models
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -21,52 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["open_session", "run_ensemble", "run_first_member", "run_with_features"]
 
 
-def open_session(model: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
-    """Open an ONNX model for the CPU.
-
-    Parameters
-    ----------
-    model : bytes
-        The model.
-    threads : int
-        Threads inside one operator.
-
-    Returns
-    -------
-    onnxruntime.InferenceSession
-
-    Raises
-    ------
-    BundleError
-        If onnxruntime cannot be loaded or cannot run the model.
-    """
-    # Read by onnxruntime at its import: no telemetry from an analysis PC.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    try:
-        import onnxruntime
-    except ImportError as error:
-        hint = (
-            "install the Microsoft Visual C++ Redistributable (x64) and try again"
-            if os.name == "nt"
-            else "install it again with: pip install --force-reinstall onnxruntime"
-        )
-        raise BundleError(f"onnxruntime cannot be loaded ({error}); {hint}") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(model, sess_options=options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own exceptions share no public base
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise BundleError(
-            f"onnxruntime cannot run the bundle's model: {reason[:200]}; update onnxruntime or "
-            "reinstall the bundle"
-        ) from error
-
-
 @lru_cache(maxsize=4)
 def _session(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
+    shape = (bundle.members, bundle.r.size)
+    try_models(bundle.path, {"ensemble.onnx": (bundle.model, shape)}, bundle.axis.count)
     session = open_session(bundle.model, threads)
     expected = ["g2", "features"]
     _check_ports(session, bundle.path / "ensemble.onnx", (expected[:1], expected))
@@ -78,6 +38,7 @@ def _first_member(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
     name = "member_00.onnx"
     model = read_verified(bundle.path, name, bundle.card)
     check_model(model, str(bundle.path / name), inputs=bundle.axis.count, output=(bundle.r.size,))
+    try_models(bundle.path, {name: (model, (bundle.r.size,))}, bundle.axis.count)
     session = open_session(model, threads)
     _check_ports(session, bundle.path / name, (["g2"],))
     return session
@@ -94,10 +55,6 @@ def _check_ports(session: onnxruntime.InferenceSession, path: Path, outputs: tup
         )
 
 
-#: Rows at a time: their activations stay in the processor's cache.
-ROWS = 96
-
-
 def _run(
     session: onnxruntime.InferenceSession, spectra: npt.NDArray[np.float32]
 ) -> list[npt.NDArray[np.float32]]:
@@ -109,6 +66,8 @@ def _run(
 
 
 def _check_shape(output: npt.NDArray[np.float32], expected: tuple[int, ...], path: Path) -> None:
+    if not np.all(np.isfinite(output)):
+        raise BundleError(f"{path} gives NaN or infinity; expected finite numbers: export the bundle again")
     if output.shape != expected:
         raise BundleError(
             f"{path} gives an array of shape {output.shape}; expected {expected}: export the bundle again"

@@ -8,11 +8,9 @@ on Linux, a memory limit.
 from __future__ import annotations
 
 import importlib.util
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
+from .. import child
 from ..errors import MissingExtraError, ReadError
 
 __all__ = ["limit_memory", "run_child"]
@@ -52,32 +50,14 @@ def run_child(module: str, arguments: list[str], data: bytes = b"", extra: str =
         raise MissingExtraError(
             f"the file is HDF5 and h5py is not installed; install it with: pip install 'xnet-onnx[{extra}]'"
         )
-    import json
-    import subprocess
-
-    # -P: no module from the folder that the command runs in.
-    command = [sys.executable, "-P", "-W", "ignore", "-m", module, *arguments]
-    # The child must find this very package, wherever the parent did.
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-        "OPENBLAS_NUM_THREADS": "1",
-    }
     try:
-        done = subprocess.run(
-            command, input=data, capture_output=True, timeout=TIME_LIMIT, env=environment, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise ReadError(
-            f"the HDF5 file was not read within {TIME_LIMIT} s; expected one measurement: it is damaged, "
-            "copy it again"
-        ) from None
-    head, _, body = done.stdout.partition(b"\n")
-    try:
-        if done.returncode != 0:
-            raise ValueError
-        answer = json.loads(head)
-    except ValueError:
+        answer, body = child.run_child(module, arguments, data, TIME_LIMIT)
+    except child.ChildError as error:
+        if error.timed_out:
+            raise ReadError(
+                f"the HDF5 file was not read within {TIME_LIMIT} s; expected one measurement: it is damaged, "
+                "copy it again"
+            ) from None
         raise ReadError(
             "the HDF5 file is damaged: the HDF5 library failed on it; expected a whole file: copy it again"
         ) from None
@@ -88,13 +68,4 @@ def run_child(module: str, arguments: list[str], data: bytes = b"", extra: str =
 
 def limit_memory() -> None:
     """Allow this process `MEMORY_LIMIT` more than it has taken to start (Linux)."""
-    try:
-        import resource
-
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    except (ImportError, OSError):  # Windows, macOS
-        return
-    taken = next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmData")), None)
-    if taken is not None:
-        limit = taken * 1024 + MEMORY_LIMIT
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    child.limit_memory(MEMORY_LIMIT)
