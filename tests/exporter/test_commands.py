@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from xnet_onnx import load_bundle
 from xnet_onnx.cli import main
+
+pytestmark = pytest.mark.slow
 
 
 def run(*arguments: str | Path) -> Result:

@@ -27,6 +27,8 @@ from xnet_onnx.cli import main
 from xnet_onnx.inference.ensemble import run_ensemble
 from xnet_onnx.preprocess.align import half_step_energy, resample
 
+pytestmark = pytest.mark.slow
+
 FIGURES = {
     "convergence": ("convergence",),
     "learning_curve": ("learning_curve",),

@@ -19,6 +19,8 @@ from xnet_onnx.uncertainty.domain import domain_of
 
 from ..conftest import SHARED
 
+pytestmark = pytest.mark.slow
+
 
 def test_shipped_metrics_are_reproduced(bundle: Bundle, training: TrainingSet) -> None:
     """The numbers in the card are those of this bundle on this training set."""

@@ -27,6 +27,8 @@ from xnet_onnx.preprocess.align import half_step_energy
 
 from ..conftest import EXAMPLE
 
+pytestmark = pytest.mark.slow
+
 DEFAULT, PAPER = PRESETS["default"], PRESETS["paper"]
 
 

@@ -18,6 +18,8 @@ from xnet_onnx.cli import main
 from xnet_onnx.cli.verification import verify_bundle
 from xnet_onnx.inference.ensemble import open_session, run_ensemble
 
+pytestmark = pytest.mark.slow
+
 
 class Cnn(nn.Module):
     """Layer names of XANESNET's CNN: conv_layers.I.(0|1|2), dense_layers.(1|2|3)."""

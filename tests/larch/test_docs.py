@@ -1,7 +1,11 @@
 import importlib.util
 import re
 
+import pytest
+
 from .helpers import REPOSITORY
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_transcripts_of_the_page_run(larch):

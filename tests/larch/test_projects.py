@@ -19,6 +19,7 @@ from .helpers import CLI, EXAMPLES, Writer, same_numbers
 
 # Larch leaves a file that is no gzip open in a reference cycle, for the collector to find.
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
     pytest.mark.usefixtures("collected"),
 ]

@@ -13,6 +13,8 @@ from xnet_larch import install, is_stale, xnet_predict
 
 from .helpers import EXAMPLES, REPOSITORY, Writer, same_numbers
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = ("xnet_plot", "xnet_predict", "xnet_predict_project", "xnet_table")
 
 

@@ -12,6 +12,8 @@ from xnet_onnx.errors import OutputError
 
 from .helpers import CLI
 
+pytestmark = pytest.mark.slow
+
 
 def python(*arguments, home, stdin="", **extra):
     """Run another Python with a home folder of its own."""

@@ -23,6 +23,8 @@ from .stacks import cube, hdf5, mask
 pytest.importorskip("distributed")
 psutil = pytest.importorskip("psutil")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -132,6 +132,7 @@ def test_columns_are_chosen(tmp_path: Path) -> None:
 
 
 def test_plot(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
     out = tmp_path / "figure.png"
     result = run("predict", EXAMPLE, EXAMPLE, "--plot", out)
     assert result.exit_code == 0, result.output

@@ -126,6 +126,7 @@ def test_outside_gives_no_distance_unless_forced(tmp_path: Path) -> None:
     assert "outside" in forced.stdout
     result = predict(energy, flat, normalized=True, force=True)
     assert result.first_shell is not None
+    pytest.importorskip("matplotlib")
     figure = tmp_path / "out.png"
     CliRunner().invoke(main, ["predict", str(path), "--normalized", "--plot", str(figure)])
     assert figure.stat().st_size > 5000
