@@ -20,6 +20,8 @@ command line prints it as one line on stderr.
 
 from __future__ import annotations
 
+from .wording import printable
+
 __all__ = [
     "BundleError",
     "ColumnError",
@@ -41,10 +43,22 @@ class XnetError(Exception):
     Attributes
     ----------
     label : str
-        The spectrum it is about, where a file holds several; else "".
+        The file or the spectrum in it that the error is about; "" where there is none.
     """
 
-    label: str = ""
+    def __init__(self, message: object = "") -> None:
+        # Messages quote files and their names.
+        super().__init__(printable(str(message).replace("\n", " ")))
+        self._label = ""
+
+    @property
+    def label(self) -> str:
+        """What the error is about, fit for a terminal."""
+        return self._label
+
+    @label.setter
+    def label(self, text: str) -> None:
+        self._label = printable(text)
 
 
 class ReadError(XnetError):

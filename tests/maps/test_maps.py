@@ -306,7 +306,7 @@ def test_another_edge_is_refused_once_and_before_the_work(tmp_path: Path) -> Non
         predict_map(made(6980.0, energy), energy=energy)
     energy, stack = cube()
     path = nexus(tmp_path / "co.nxs", energy, stack, ["y", "x", "photon_energy"], element="Co")
-    with pytest.raises(ElementError, match=r"co.nxs, the mean spectrum: the file says element Co"):
+    with pytest.raises(ElementError, match=r"co.nxs, the mean spectrum: the spectrum is labelled element Co"):
         predict_map(path, out=tmp_path / "maps.h5")
     assert [item.name for item in tmp_path.iterdir()] == ["co.nxs"]
     short = energy < 7150.0

@@ -12,8 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from xnet_onnx import cli
-from xnet_onnx.cli.batch import expand, printable
+from xnet_onnx.cli.batch import expand
 from xnet_onnx.output.table import CSV_FIELDS
+from xnet_onnx.wording import printable
 
 from ..synthetic import EXAMPLE, athena, athena_group, scan, scorodite, scorodite_mu, step, table, xdi
 

@@ -106,27 +106,6 @@ def test_monochromator_angle(unit: str, factor: float) -> None:
         read_bytes(xdi(columns), "x.xdi")
 
 
-def test_the_photon_factory_layout() -> None:
-    """Angles, calculated and observed, and the spacing in the text above them."""
-    energy, i0, itrans = scorodite().T
-    angle = np.degrees(np.arcsin(12398.419843320026 / (2 * 3.13551 * energy)))
-    rows = np.column_stack([angle + 0.01, angle, energy * 0 + 1.0, i0, itrans])
-    head = (
-        "  9809     MADE   BL12\r\n made.dat   15.11.22 10:00 - 15.11.22 10:09\r\n Ring :  2.5 GeV   "
-        "449.9 mA\r\n"
-        " Mono :   SI(111)       D=  3.13551 A    Initial angle= 16.20000 deg\r\n"
-        "  Angle(c)  Angle(o)    time/s           1           2\r\n"
-        "      Mode         0         0           1           2\r\n"
-        "    Offset         0         0       102.0       103.0\r\n"
-    )
-    text = (head + table(rows, "  ", "\r\n")).encode()
-    with pytest.raises(ColumnError, match="4 1, 5 2; choose with --mu-column"):
-        read_bytes(text, "made.dat")
-    spectrum = read_bytes(text, "made.dat", Choice(mu_column="ln(4/5)"))
-    assert "energy from the angle, column 2, with d = 3.13551 Angstrom" in spectrum.mu_source
-    np.testing.assert_allclose(np.sort(spectrum.energy), energy, atol=0.01)
-
-
 def test_xdi_by_content_and_not_by_name(tmp_path) -> None:
     energy, i0, itrans = scorodite().T
     path = tmp_path / "scan.0001"

@@ -201,7 +201,7 @@ def test_metadata_are_checked_and_can_be_overridden(bundle: Bundle) -> None:
     energy, i0, itrans = scorodite().T
     columns = {"energy eV": energy, "i0": i0, "itrans": itrans}
     wrong = xdi(columns, {"Element.symbol": "Nd", "Element.edge": "L1"})
-    with pytest.raises(ElementError, match=r"the file says element Nd .Nd L1 edge."):
+    with pytest.raises(ElementError, match=r"the spectrum is labelled element Nd .Nd L1 edge."):
         prepare(read_bytes(wrong, "x"), bundle)
     prepare(read_bytes(wrong, "x", Choice(element="iron", edge="k")), bundle)
     without = xdi(columns, {"Element.symbol": "", "Element.edge": ""})

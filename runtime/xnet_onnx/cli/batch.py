@@ -13,8 +13,9 @@ from typing import TextIO
 from ..errors import OutputError, XnetError
 from ..output.table import CSV_FIELDS, as_csv_row
 from ..pipeline import Prediction
+from ..wording import printable
 
-__all__ = ["CsvTable", "expand", "printable"]
+__all__ = ["CsvTable", "expand"]
 
 MAX_FILES = 1_000_000
 
@@ -77,23 +78,6 @@ def _same(name: str, path: Path) -> bool:
         return Path(name).samefile(path)
     except OSError:
         return False
-
-
-def printable(text: str) -> str:
-    """A file's name in one line of valid text, whatever its bytes are.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    str
-    """
-    line = "".join(
-        letter if letter.isprintable() or letter == " " else f"\\x{ord(letter):02x}" for letter in text
-    )
-    return line.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class CsvTable:

@@ -77,7 +77,7 @@ class _Commands(click.Group):
 
 
 def _one_line(error: XnetError) -> click.ClickException:
-    return click.ClickException(" ".join(str(error).split()))
+    return click.ClickException((f"{error.label}: " if error.label else "") + " ".join(str(error).split()))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -200,7 +200,8 @@ def predict(
     from ..bundle.load import load_bundle
     from ..pipeline import Prediction, predict_many
     from ..readers import Choice
-    from .batch import CsvTable, expand, printable
+    from ..wording import printable
+    from .batch import CsvTable, expand
 
     names, empty = expand(files, None if out is None else Path(out))
     if empty:
@@ -306,9 +307,9 @@ def _read_file(
     from pathlib import Path
 
     from ..readers import read_all
-    from .batch import printable
+    from ..wording import printable
 
-    short = "standard input" if name == "-" else Path(name).name
+    short = "standard input" if name == "-" else printable(Path(name).name)
     try:
         found = read_all(name, choice, calibrate=calibrate)
     except XnetError as error:
@@ -328,7 +329,7 @@ def _predict_session(
     name: str, bundle: Bundle, level: float, force: bool
 ) -> list[tuple[str, Prediction | XnetError]]:
     """Predict for the groups of a Larix session, which Larch alone can read (extra [larch])."""
-    from .batch import printable
+    from ..wording import printable
 
     plugin = importlib.import_module("xnet_larch")
     try:

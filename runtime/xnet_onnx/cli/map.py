@@ -93,7 +93,7 @@ def map_stack(
     from ..maps.parts import parts_folder
     from ..maps.preview import check_preview, plot_maps
     from ..maps.stack import StackChoice
-    from .batch import printable
+    from ..wording import printable
 
     if preview is not None:
         check_preview(Path(preview))

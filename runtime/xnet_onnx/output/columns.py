@@ -10,6 +10,7 @@ from ..preprocess.normalize import find_e0
 from ..readers import Choice, tables_of
 from ..readers.absorption import declared, to_spectrum
 from ..readers.labels import column_role
+from ..readers.several import spectra_in
 from ..readers.table import Table
 
 __all__ = ["describe_file"]
@@ -79,13 +80,32 @@ def _describe(table: Table, choice: Choice) -> tuple[list[str], bool]:
         element, edge = declared(table, choice)
         named = " ".join(word for word in (element, edge) if word)
         lines.append(f"  element   {named or 'not given'}")
-        spectrum = to_spectrum(table, choice)
     except XnetError as error:
         return [*lines, f"  refused   {error}"], False
-    lines.append(
-        f"  energy    {spectrum.energy[0]:.2f} to {spectrum.energy[-1]:.2f} eV, {spectrum.energy.size} points"
-    )
-    lines.append(f"  mu        {spectrum.mu_source}")
+    alone = choice.mu_column is not None
+    parts = [table] if alone else spectra_in(table, choice.energy_column)
+    if len(parts) == 1:
+        shown, good = _describe_spectrum(parts[0], choice)
+        return lines + shown, good
+    good = True
+    for part in parts:
+        shown, clear = _describe_spectrum(part, choice)
+        lines += [f"  spectrum  {part.label}", *(f"  {line}" for line in shown)]
+        good &= clear
+    return lines, good
+
+
+def _describe_spectrum(table: Table, choice: Choice) -> tuple[list[str], bool]:
+    """Energy, mu and edge of one spectrum, and whether they are clear."""
+    try:
+        spectrum = to_spectrum(table, choice)
+    except XnetError as error:
+        return [f"  refused   {error}"], False
+    lines = [
+        f"  energy    {spectrum.energy[0]:.2f} to {spectrum.energy[-1]:.2f} eV, "
+        f"{spectrum.energy.size} points",
+        f"  mu        {spectrum.mu_source}",
+    ]
     if spectrum.energy.size >= 20 and np.ptp(spectrum.mu) > 0:
         e0 = find_e0(spectrum.energy, spectrum.mu)
         lines.append(f"  edge      steepest rise at {e0:.1f} eV: {nearest_edge(e0) or 'no known edge'}")

@@ -47,8 +47,8 @@ def check_identity(spectrum: Spectrum, bundle: Bundle) -> None:
         if found is not None and found.strip().lower() != expected.lower():
             other = f"{spectrum.element or '?'} {spectrum.edge or '?'}"
             raise ElementError(
-                f"the file says {what} {found.strip()} ({other} edge); the model {bundle.title} knows "
-                f"{bundle.element} {bundle.edge} only{noticed}"
+                f"the spectrum is labelled {what} {found.strip()} ({other} edge); the model {bundle.title} "
+                f"knows {bundle.element} {bundle.edge} only{noticed}"
             )
     finite = spectrum.energy[np.isfinite(spectrum.energy)]
     if finite.size == 0:

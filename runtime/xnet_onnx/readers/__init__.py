@@ -1,9 +1,9 @@
 """Step 1 of the road: a file to a `Spectrum`, or to several.
 
 A file becomes tables (columns with labels and metadata) by one of the parsers,
-chosen by what the file holds and not by its name; a table becomes a spectrum by
-the rules of `xnet_onnx.readers.absorption`. A new format is one more parser in
-`tables_of`. docs/formats.md lists what is read and what is refused.
+chosen by what the file holds and not by its name (`formats`); a table becomes a
+spectrum, or several (`several`), by the rules of `absorption`. docs/formats.md lists
+what is read and what is refused.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ import numpy as np
 
 from ..errors import ReadError, SpectrumError, XnetError
 from ..spectrum import Spectrum
+from ..wording import printable
 from .absorption import Choice, energy_of, in_order, reference_of, to_spectrum
-from .content import is_athena, is_hdf5, refuse_others
+from .content import is_hdf5, refuse_others
+from .formats import format_of, parse_hdf5
+from .several import spectra_in
 from .table import Table
 from .text import MAX_BYTES, unpack
-from .xdi import is_xdi, lacks_version, parse_xdi
 
 __all__ = ["Choice", "read", "read_all", "read_bytes", "tables_of"]
 
@@ -128,12 +130,16 @@ def _spectra(
         if isinstance(table, XnetError):
             found.append(table)
             continue
-        try:
-            spectrum = to_spectrum(table, choice)
-            found.append(spectrum if calibrate is None else _calibrated(spectrum, table, choice, calibrate))
-        except XnetError as error:
-            error.label = table.label
-            found.append(error)
+        alone = choice is not None and choice.mu_column is not None
+        for part in [table] if alone else spectra_in(table, choice.energy_column if choice else None):
+            try:
+                spectrum = to_spectrum(part, choice)
+                found.append(
+                    spectrum if calibrate is None else _calibrated(spectrum, part, choice, calibrate)
+                )
+            except XnetError as error:
+                error.label = part.label
+                found.append(error)
     return found
 
 
@@ -180,27 +186,43 @@ def tables_of(path: str | Path) -> list[Table | ReadError]:
         start = next((i for i in places if Path(name[:i]).is_file()), None)
         if start is not None:
             name, group = name[:start], name[start + 1 :]
-    file = Path(name)
+    try:
+        tables = _opened(Path(name))
+        return _chosen(tables, printable(Path(name).name), printable(group)) if group else tables
+    except XnetError as error:
+        error.label = name
+        error.add_note(f"in {printable(name)}")
+        raise
+
+
+def _opened(file: Path) -> list[Table | ReadError]:
+    """Read a regular file, and no more of it than a spectrum may have."""
     try:
         mode = file.stat().st_mode
         if not stat.S_ISREG(mode):
             kind = "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
-            raise ReadError(f"{name} is {kind}; expected a file")
+            raise ReadError(f"this is {kind}; expected a file")
         with file.open("rb") as opened:
             data = opened.read(8)
             if not is_hdf5(data):
                 data += opened.read(MAX_BYTES - 7)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ReadError(f"{name} cannot be opened: {reason}; expected a readable file") from error
-    tables = _tables(data, file.name, file)
-    if not group:
-        return tables
-    chosen = [table for table in tables if table.label == f"{file.name}:{group}"]
-    if not chosen:
-        names = ", ".join(table.label.removeprefix(f"{file.name}:")[:40] for table in tables[:12])
-        raise ReadError(f"{file.name} holds no spectrum {group[:60]!r}; it holds: {names}")
-    return chosen
+        raise ReadError(f"the file cannot be opened: {reason}; expected one that can be read") from error
+    return _tables(data, file.name, file)
+
+
+def _chosen(tables: list[Table | ReadError], file: str, group: str) -> list[Table | ReadError]:
+    """Tables of one name; of one spectrum where a table holds several."""
+    parts = [
+        part for table in tables for part in (spectra_in(table) if isinstance(table, Table) else [table])
+    ]
+    for found in (tables, parts):
+        chosen = [table for table in found if table.label == f"{file}:{group}"]
+        if chosen:
+            return chosen
+    names = ", ".join(table.label.removeprefix(f"{file}:")[:40] for table in parts[:12])
+    raise ReadError(f"the file holds no spectrum {group[:60]!r}; it holds: {names}")
 
 
 def _tables(data: bytes, label: str, file: Path | None = None) -> list[Table | ReadError]:
@@ -212,9 +234,7 @@ def _tables(data: bytes, label: str, file: Path | None = None) -> list[Table | R
             "you want"
         )
     if is_hdf5(data):
-        from .nexus import parse_hdf5
-
-        return parse_hdf5(data if file is None else file, label)
+        return list(parse_hdf5(data if file is None else file, label))
     refuse_others(data)
     data = unpack(data)
     for mark, coding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig")):
@@ -228,12 +248,4 @@ def _tables(data: bytes, label: str, file: Path | None = None) -> list[Table | R
             "or HDF5: "
             "export the spectrum as text"
         )
-    if is_athena(data):
-        from .athena import parse_athena
-
-        return parse_athena(data, label)
-    if is_xdi(data) or lacks_version(data):
-        return [parse_xdi(data, label)]
-    from .columns import parse_columns
-
-    return list(parse_columns(data, label))
+    return list(format_of(data).parse(data, label))

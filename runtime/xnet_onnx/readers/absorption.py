@@ -125,6 +125,8 @@ def to_spectrum(table: Table, choice: Choice | None = None) -> Spectrum:
     mu = mu_of(table, choice.mu_column, energy.columns)
     shift = table.energy_shift + choice.energy_shift
     source = mu.source
+    if table.note and choice.mu_column is None:
+        source += f"; {table.note}"
     if energy.source:
         source += f"; {energy.source}"
     if table.energy_shift:
@@ -164,22 +166,28 @@ def declared(table: Table, choice: Choice | None = None) -> tuple[str | None, st
     """
     choice = Choice() if choice is None else choice
     found: list[str | None] = []
-    for what, given, keys, known in (
-        ("element", choice.element, ("element.symbol", "scanparameters.element", "element"), as_element),
-        ("edge", choice.edge, ("element.edge", "scanparameters.edge", "edge"), as_edge),
+    for what, given, keys, known, such in (
+        (
+            "element",
+            choice.element,
+            ("element.symbol", "scanparameters.element", "element"),
+            as_element,
+            "Fe",
+        ),
+        ("edge", choice.edge, ("element.edge", "scanparameters.edge", "edge"), as_edge, "K"),
     ):
         if given is not None:
             name = known(given)
             if name is None:
-                raise ElementError(f"{given[:40]!r} is no {what}; expected one such as 'Fe' or 'K'")
+                raise ElementError(f"{given[:40]!r} is no {what}; expected one such as {such!r}")
             found.append(name)
             continue
         text = next((table.metadata[key] for key in keys if table.metadata.get(key, "").strip()), None)
         name = None if text is None else known(text)
         if text is not None and name is None and table.format == "XDI":
             raise ElementError(
-                f"the file says {what} {text.strip()[:40]!r}, which is none; expected one such as 'Fe' or "
-                f"'K': mend the file or give --{what}"
+                f"the file says {what} {text.strip()[:40]!r}, which is none; expected one such as {such!r}: "
+                f"mend the file or give --{what}"
             )
         found.append(name)
     return found[0], found[1]
@@ -389,13 +397,15 @@ def mu_of(table: Table, column: str | None = None, energy_columns: tuple[int, ..
     """
     if column is not None:
         return _as_chosen(table, column)
+    if table.mu:
+        return _as_chosen(table, table.mu, by_file=True)
     roles = _roles(table)
     by_role: dict[str, list[int]] = {}
     for i, (role, _, _) in enumerate(roles):
         if i not in energy_columns:
             by_role.setdefault(role, []).append(i)
     for role in ("mu", "norm"):
-        found = [i for i in by_role.get(role, []) if not _dead(table.values[:, i])]
+        found = _best(roles, [i for i in by_role.get(role, []) if not _dead(table.values[:, i])])
         if len(found) == 1:
             note = ", normalised in the file" if role == "norm" else ""
             return Signal(table.values[:, found[0]], f"mu = {table.name(found[0])}{note}", (found[0],))
@@ -415,7 +425,7 @@ def _from_intensities(
         for role, found in by_role.items()
         if role in ("i0", "itrans", "ifluor")
     }
-    monitors, transmitted = live.get("i0", []), live.get("itrans", [])
+    monitors, transmitted = _best(roles, live.get("i0", [])), live.get("itrans", [])
     detectors = _detectors(roles, live.get("ifluor", []))
     possible: list[str] = []
     if len(monitors) == 1 and len(transmitted) == 1:
@@ -431,8 +441,9 @@ def _from_intensities(
         return Signal(signal.values, signal.source + asides, signal.columns, signal.warnings)
     if len(possible) == 2 or len(transmitted) > 1 or len(detectors) > 1:
         label = table.labels[monitors[0]] if monitors else "i0"
-        options = [f"ln({label}/{table.labels[i]})" for i in transmitted]
-        options += ["+".join(table.labels[i] for i in group) + f"/{label}" for group in detectors]
+        label = label if table.labels.count(label) == 1 else str(monitors[0] + 1) if monitors else "i0"
+        options = [f"ln({label}/{_word(table, i)})" for i in transmitted]
+        options += ["+".join(_word(table, i) for i in group) + f"/{label}" for group in detectors]
         raise _unclear(
             table, "transmission and fluorescence are both there", [], [o for o in options if len(o) < 200]
         )
@@ -475,6 +486,12 @@ def _unclear(table: Table, why: str, found: list[int], options: list[str] | None
     )
 
 
+def _word(table: Table, index: int) -> str:
+    """What a column is called in an expression: its label, or its number where that is no name."""
+    label = table.labels[index]
+    return label if table.labels.count(label) == 1 and not set(label) & set("+/()") else str(index + 1)
+
+
 def _asides(table: Table, by_role: dict[str, list[int]], live: dict[str, list[int]]) -> str:
     """Say which detectors were left aside."""
     dead = [i for role in ("itrans", "ifluor") for i in by_role.get(role, []) if i not in live.get(role, [])]
@@ -487,6 +504,12 @@ def _asides(table: Table, by_role: dict[str, list[int]], live: dict[str, list[in
         f"{table.name(i)}: electron yield, taken only when chosen" for i in by_role.get("yield", [])[:1]
     ]
     return f" ({'; '.join(notes)})" if notes else ""
+
+
+def _best(roles: list[tuple[str, str, int]], found: list[int]) -> list[int]:
+    """Those that are preferred to the others."""
+    best = min((roles[i][2] for i in found), default=0)
+    return [i for i in found if roles[i][2] == best]
 
 
 def _detectors(roles: list[tuple[str, str, int]], found: list[int]) -> list[list[int]]:
@@ -548,14 +571,15 @@ def _parts(text: str) -> tuple[bool, bool, list[str], list[str]] | None:
     return minus, log is not None, words[0], words[1]
 
 
-def _as_chosen(table: Table, column: str) -> Signal:
-    """The column or the expression that the caller names."""
+def _as_chosen(table: Table, column: str, by_file: bool = False) -> Signal:
+    """The column or the expression that the caller, or the format, names."""
     text = column.strip()
+    chosen = "" if by_file else ", as chosen"
     labelled = [name.lower() for name in table.labels if name]
     parts = None if text.lower() in labelled else _parts(text)
     if parts is None:
         index = _chosen(table, text, "mu", "--mu-column")
-        return Signal(table.values[:, index], f"mu = {table.name(index)}, as chosen", (index,))
+        return Signal(table.values[:, index], f"mu = {table.name(index)}{chosen}", (index,))
     minus, log, *sides = parts
     above, below = ([_chosen(table, word, "mu", "--mu-column") for word in side[:64]] for side in sides)
     with np.errstate(all="ignore"):
@@ -563,7 +587,7 @@ def _as_chosen(table: Table, column: str) -> Signal:
     used = (*above, *below)
     return Signal(
         -values if minus else values,
-        f"mu = {text[:80]}, columns {', '.join(str(i + 1) for i in used)}, as chosen",
+        f"mu = {text[:80]}, columns {', '.join(str(i + 1) for i in used)}{chosen}",
         used,
     )
 

@@ -10,7 +10,7 @@ from .labels import column_role, split_unit
 from .table import MAX_COLUMNS, MAX_POINTS, Table
 from .text import number, split_lines, split_words, style_of, to_rows
 
-__all__ = ["parse_columns"]
+__all__ = ["KEYS", "SPACING", "parse_columns"]
 
 MAX_HEADER = 5000
 MAX_BLOCKS = 1000
@@ -23,7 +23,7 @@ _FIELD = re.compile(
     r"\s*[:=]\s*([^,;]{1,40})",
     re.IGNORECASE,
 )
-_KEYS = {
+KEYS = {
     "element": "element.symbol",
     "absorber": "element.symbol",
     "absorbing_element": "element.symbol",
@@ -31,8 +31,9 @@ _KEYS = {
     "d_spacing": "mono.d_spacing",
     "d-spacing": "mono.d_spacing",
 }
-_SPACING = re.compile(r"\bD\s*=\s*(\d{1,2}\.\d{1,12})\s*A\b")
+SPACING = re.compile(r"\bD\s*=\s*(\d{1,2}\.\d{1,12})\s*A\b")
 _RULE_ONLY = re.compile(r"^[\W_]*$")
+_BEFORE_LABELS = re.compile(r"^(?:column|array)?[ _-]?(?:labels|names|columns)\s*[:=]\s*", re.IGNORECASE)
 
 
 @dataclass
@@ -150,8 +151,8 @@ def _table(block: _Block, label: str, shared: dict[str, str]) -> Table:
         found = _FIELD.match(line)
         if found:
             key = found.group(1).lower()
-            metadata[_KEYS.get(key, key)] = found.group(2).strip()
-        spacing = _SPACING.search(line)
+            metadata[KEYS.get(key, key)] = found.group(2).strip()
+        spacing = SPACING.search(line)
         if spacing:
             metadata["mono.d_spacing"] = spacing.group(1)
     table = Table(values, ("",) * count, ("",) * count, metadata, label, "columns", numbers)
@@ -183,6 +184,7 @@ def _labels(header: list[str], count: int, separator: str | None) -> tuple[tuple
         bare = re.sub(r"^(?:#L\b|[#%;!*/\"'@&\s])+", "", line).removesuffix("@#").strip()
         if not bare or _RULE_ONLY.match(bare):
             continue
+        bare = _BEFORE_LABELS.sub("", bare)
         words = _words(bare, count, separator)
         if words is None:
             continue
@@ -213,4 +215,5 @@ def _words(line: str, count: int, separator: str | None) -> list[str] | None:
         [word.strip().strip("\"'") for word in re.split(r"[,;]", line)],
         [word.strip() for word in line.split("|") if word.strip()],
     ]
-    return next((words for words in candidates if len(words) == count), None)
+    words = next((words for words in candidates if len(words) == count), None)
+    return None if words is None else [word.rstrip(":") for word in words]

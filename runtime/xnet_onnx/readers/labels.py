@@ -72,6 +72,14 @@ _ENERGY = {
     "enc_energy": 1,
     "encoder_energy": 1,
     "real_energy": 1,
+    # ESRF and SNBL (zapline: in keV), BLISS, MAX IV Balder.
+    "zapenergy": 1,
+    "zap_energy": 1,
+    "energyenc": 1,
+    "ene_enc": 1,
+    "eneenc": 1,
+    "mono1_energy": 1,
+    "mono1_energy_acs": 1,
     "requested_energy": 2,
     "energy_requested": 2,
     "energy_set": 2,
@@ -94,14 +102,15 @@ _NORM = _words("""
 """)
 _I0 = _words("""
     i0 io i_0 i_o monitor mon i0_counts ion0 ic0 i0_eh1 izero incoming_beam ionch0 i0ch incident i0_current
-    i0_detector ion_i0
+    i0_detector ion_i0 i0_eh2 ion_0
 """)
 _IT = _words("""
-    itrans it i1 itransmission i_t i_1 trans transmitted transmission ion1 ic1 i1_counts it_counts itr
+    itrans it i1 ion_1 itransmission i_t i_1 trans transmitted transmission ion1 ic1 i1_counts it_counts itr
     itr_counts ionch1 i_trans ion_i1
 """)
 _IREF = _words("""
-    irefer iref ir i2 ref reference irefchan ion2 ic2 i_ref i_2 if_ref itref murefer mu_ref muref mu_refer
+    irefer iref ir i2 ion_2 ref reference irefchan ion2 ic2 i_ref i_2 if_ref itref murefer mu_ref muref
+    mu_refer
 """)
 _IFLUOR = _words("""
     ifluor if iff i_f fluorescence fluor fluo fy pfy tfy fl ff ifluo ifl pips lytle sdd fluo_counts
@@ -112,9 +121,15 @@ _NOT_MU = _words("""
     time t dt seconds counttime count_time clock index point pt npt deadtime dead_time dtfactor icr ocr
     outputcount inputcount livetime realtime live_time real_time temperature temp current ring ring_current
     beam_current chi k k2chi k3chi r bkg pre_edge post_edge mu0 stddev epoch x y z encoder enc steps dmude
-    deriv der sec
+    deriv der sec reset pt_no htime chi2 nbkg fbkg nder nsec
 """)
 
+#: The monitor as SNBL computes it at each energy, beside the one that was counted.
+_SECOND_I0 = _words("monex")
+#: Flattened, and so no linear function of mu: after what is only normalised.
+_FLATTENED = _words("flat flattened fnorm")
+#: Regions of a multichannel analyser: each its own line, not channels to be summed.
+_REGION = re.compile(r"^xmap_roi\d{1,3}$")
 _CORRECTED = re.compile(r"^(.+?)_?(?:c|corr|corrected|dtc|dt_corr|deadcorr)$")
 _CHANNEL = re.compile(
     r"^(?:(?P<stem>.*?[^\d_.\-:])[_.\-: ]*(?P<number>\d{1,3})"
@@ -165,8 +180,8 @@ def column_role(label: str) -> tuple[Role, str, int]:
     stem : str
         What channels of one detector have in common; "" for the rest.
     rank : int
-        For "energy" and "angle" the order of preference; for "ifluor" 0 where it is
-        corrected for dead time and 1 where not.
+        For "energy", "angle", "norm" and "i0" the order of preference; for "ifluor" 0
+        where it is corrected for dead time and 1 where not.
     """
     name = _plain(split_unit(label)[0])
     if not name:
@@ -175,12 +190,16 @@ def column_role(label: str) -> tuple[Role, str, int]:
         return "energy", "", _ENERGY[name]
     if name in _ANGLE:
         return "angle", "", _ANGLE[name]
+    if name in _SECOND_I0:
+        return "i0", "", 1
+    if _REGION.match(name):
+        return "ifluor", name, 1
     for role, names in (
         ("mu", _MU), ("norm", _NORM), ("i0", _I0), ("itrans", _IT), ("irefer", _IREF),
         ("yield", _YIELD), ("other", _NOT_MU),
     ):  # fmt: skip
         if name in names:
-            return role, "", 0
+            return role, "", int(name in _FLATTENED)
     corrected = _CORRECTED.match(name)
     bare, rank = (corrected.group(1).rstrip("_"), 0) if corrected else (name, 1)
     if name in _IFLUOR:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
 
 from ..spectrum import FloatArray
+from ..wording import printable
 
 __all__ = ["MAX_COLUMNS", "MAX_POINTS", "MAX_VALUES", "Table"]
 
 MAX_COLUMNS = 4096
 MAX_POINTS = 200_000
 MAX_VALUES = 4_000_000
+
+
+def _clean(text: str) -> str:
+    """Text of a file for messages and labels; the odd kinds of space become plain ones."""
+    if text.isprintable():
+        return text
+    return printable("".join(" " if letter in "\t\xa0\u2007\u202f\u3000" else letter for letter in text))
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +41,7 @@ class Table:
     label : str
         What to call the spectrum in messages.
     format : str
-        "XDI", "columns", "Athena" or "HDF5".
+        Name of the format, as in `xnet_onnx.readers.formats`.
     lines : ndarray of int32, shape (rows,), or None
         Line of each row in a text file, from 1.
     energy_shift : float
@@ -41,6 +49,18 @@ class Table:
         `values`.
     warnings : tuple of str
         What the parser noticed.
+    mu : str
+        Where the format itself says which columns make mu: an expression as in
+        `Choice.mu_column`; else "".
+    spectra : tuple of int
+        Indices of the columns where the format itself says that each is a spectrum.
+    note : str
+        What else to say of how mu came about.
+
+    Notes
+    -----
+    All text is made fit for a terminal (`printable`): a file's labels, fields and
+    name can hold control characters.
     """
 
     values: FloatArray
@@ -52,6 +72,20 @@ class Table:
     lines: npt.NDArray[np.int32] | None = None
     energy_shift: float = 0.0
     warnings: tuple[str, ...] = ()
+    mu: str = ""
+    spectra: tuple[int, ...] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, str):
+                object.__setattr__(self, item.name, _clean(value))
+            elif item.name in ("labels", "units", "warnings"):
+                object.__setattr__(self, item.name, tuple(_clean(text) for text in value))
+        object.__setattr__(
+            self, "metadata", {_clean(key): _clean(text) for key, text in self.metadata.items()}
+        )
 
     def name(self, index: int) -> str:
         """A column for a message: "fy_c, column 5", "column 2"."""

@@ -13,7 +13,7 @@ from .labels import column_role
 from .table import MAX_COLUMNS, Table
 from .text import decode, split_lines, to_rows
 
-__all__ = ["is_xdi", "lacks_version", "parse_xdi"]
+__all__ = ["is_xdi", "lacks_version", "parse_xdi", "rows_of"]
 
 MAX_HEADER = 5000
 MAX_BAD = 0.05
@@ -73,7 +73,7 @@ def parse_xdi(data: bytes, label: str) -> Table:
     metadata: dict[str, str] = {}
     try:
         if version is None:
-            for _ in _rows(data, metadata):
+            for _ in rows_of(data, metadata):
                 break
             raise ReadError(
                 "the file has the fields of XDI (Column.1 and others) and no version line; expected '# "
@@ -89,7 +89,7 @@ def parse_xdi(data: bytes, label: str) -> Table:
 
 
 def _table(data: bytes, label: str, metadata: dict[str, str]) -> Table:
-    values, numbers = to_rows(_rows(data, metadata), None)
+    values, numbers = to_rows(rows_of(data, metadata), None)
     count = values.shape[1]
     labels, units = [""] * count, [""] * count
     for key, value in metadata.items():
@@ -147,7 +147,7 @@ def _not_numbers(values: np.ndarray, labels: list[str], numbers: list[int]) -> t
     return (f"{found}, which XDI does not allow",)
 
 
-def _rows(data: bytes, metadata: dict[str, str]) -> Iterator[tuple[int, str]]:
+def rows_of(data: bytes, metadata: dict[str, str]) -> Iterator[tuple[int, str]]:
     """Go through the rows of data; fill `metadata` from the header before the first."""
     in_fields, comment, started, header = True, "", False, 0
     for number, line in split_lines(data):
