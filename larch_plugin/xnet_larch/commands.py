@@ -38,10 +38,13 @@ def uninstall() -> None:
     from .startup import startup_file, uninstall_line
 
     path = startup_file()
-    changed = uninstall_line(path)
-    click.echo(
-        f"{'the line was taken out of' if changed else 'there is no line of ours in'} {path}", err=True
-    )
+    said = {
+        "": "there is no line of ours in {}",
+        "taken out": "the line was taken out of {}, which was changed since",
+        "restored": "{} is again as it was before 'xnet-onnx larch install'",
+        "deleted": "{}, which 'xnet-onnx larch install' had made, is deleted",
+    }
+    click.echo(said[uninstall_line(path)].format(path), err=True)
 
 
 @larch.command()
@@ -54,8 +57,15 @@ def status() -> None:
     click.echo(f"line          {'first in the file' if found.line else 'not there, or not first'}")
     click.echo(f"commands      {'in a new session' if found.commands else 'not in a new session'}")
     click.echo(f"prediction    {'works' if found.works else 'fails'}: {found.answer}")
+    if found.trouble:
+        click.echo(f"trouble       {found.trouble}")
     if not found.works:
-        advice = "reinstall xnet-onnx" if found.commands else "run: xnet-onnx larch install"
+        if found.commands:
+            advice = "reinstall xnet-onnx"
+        elif found.line and found.trouble:
+            advice = f"correct {found.file}: Larch runs nothing of a file that it cannot take as a whole"
+        else:
+            advice = "run: xnet-onnx larch install"
         click.echo(f"Error: the commands do not work in Larch; {advice}", err=True)
         sys.exit(1)
 

@@ -24,12 +24,31 @@ def probe() -> dict[str, Any]:
     Returns
     -------
     dict
-        commands (bool), works (bool) and answer (str).
+        commands (bool), works (bool), answer (str) and trouble (str), what Larch says of the
+        startup file.
     """
     larch = larch_module()
     session = larch.Interpreter()
     session.run_init_scripts()
+    trouble = _trouble(session)
     session.error = []
+    return {"trouble": trouble, **_predict(larch, session)}
+
+
+def _trouble(session: Any) -> str:
+    """The first line of the startup file that Larch could not take."""
+    if not session.error:
+        return ""
+    error = session.error[0]
+    # Where a statement does not end, Larch names no line; it began at this one.
+    line = int(error.lineno or 0) or int(session.input.curline)
+    kind = getattr(error.exc, "__name__", "error")
+    text = " ".join(str(error.expr or "").split())[:80]
+    said = " ".join(str(error.msg or "").split())[:200]
+    return f"line {line}{f' ({text})' if text else ''}: {kind}: {said}"
+
+
+def _predict(larch: Any, session: Any) -> dict[str, Any]:
     if not session.symtable.has_symbol("xnet_predict"):
         return {"commands": False, "works": False, "answer": "the session has no command xnet_predict"}
     bundle = load_bundle()

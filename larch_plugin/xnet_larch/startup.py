@@ -53,6 +53,8 @@ class Status:
         what went wrong.
     works : bool
         Whether that prediction was made.
+    trouble : str
+        The line of the file that Larch cannot take, and why; "" where there is none.
     """
 
     file: Path
@@ -60,6 +62,7 @@ class Status:
     commands: bool
     answer: str
     works: bool
+    trouble: str = ""
 
 
 def startup_file() -> Path:
@@ -101,7 +104,8 @@ def _split_bom(data: bytes) -> tuple[bytes, bytes]:
 
 def _without(data: bytes) -> bytes:
     bom, rest = _split_bom(data)
-    return bom + b"".join(line for line in rest.splitlines(keepends=True) if MARK not in line)
+    # A line of the user may end with our comment too: only what is ours to the last byte is taken out.
+    return bom + b"".join(line for line in rest.splitlines(keepends=True) if line.rstrip(b"\r\n") != LINE)
 
 
 def _with(data: bytes) -> bytes:
@@ -110,23 +114,41 @@ def _with(data: bytes) -> bytes:
     return bom + LINE + newline + _without(rest)
 
 
-def _replace(path: Path, before: bytes, after: bytes) -> None:
+def _write(path: Path, data: bytes) -> None:
     target = path.resolve()  # a link into a folder of dotfiles stays a link
-    if target.exists():
-        write_bytes(backup_of(path), before)
-    else:
-        with contextlib.suppress(OSError):
-            target.parent.mkdir(parents=True, exist_ok=True)
     mode = target.stat().st_mode if target.exists() else None
-    write_bytes(target, after)
+    write_bytes(target, data)
     if mode is not None:
         target.chmod(mode)
-        shutil.copymode(target, backup_of(path))
 
 
 def backup_of(path: Path) -> Path:
-    """Where the file is kept as it was before the last change."""
+    """Where the file is kept as it was before our line was put in."""
     return path.with_name(f"{path.name}.before-xnet")
+
+
+def _places(path: Path) -> list[Path]:
+    """Where copies are kept: the first, and others where that name is taken."""
+    first = backup_of(path)
+    return [first, *(path.with_name(f"{first.name}-{i}") for i in range(2, 100))]
+
+
+def _backups(path: Path) -> list[Path]:
+    return [one for one in _places(path) if one.exists()]
+
+
+def _back_up(path: Path, data: bytes) -> None:
+    """Keep a file as it is, under a name that is free."""
+    taken = _backups(path)
+    if any(_read(one) == data for one in taken):
+        return
+    backup = next((one for one in _places(path) if one not in taken), None)
+    if backup is None:
+        raise OutputError(
+            f"{path.parent} holds {len(taken)} copies of {path.name}; delete some, and try again"
+        )
+    write_bytes(backup, data)
+    shutil.copymode(path.resolve(), backup)
 
 
 def install_line(path: Path) -> bool:
@@ -151,12 +173,21 @@ def install_line(path: Path) -> bool:
     after = _with(before)
     if after == before:
         return False
-    _replace(path, before, after)
+    if path.exists():
+        if _without(before) == before:
+            _back_up(path, before)
+    else:
+        with contextlib.suppress(OSError):
+            path.resolve().parent.mkdir(parents=True, exist_ok=True)
+    _write(path, after)
     return True
 
 
-def uninstall_line(path: Path) -> bool:
+def uninstall_line(path: Path) -> str:
     """Take our line out of a startup file.
+
+    Where that gives the copy that `install_line` kept, the copy takes the file's place; a file
+    that `install_line` made, and nobody has written into, is deleted.
 
     Parameters
     ----------
@@ -164,8 +195,8 @@ def uninstall_line(path: Path) -> bool:
 
     Returns
     -------
-    bool
-        Whether the file changed.
+    str
+        What was done: "restored", "deleted" or "taken out"; "" where no line of ours was there.
 
     Raises
     ------
@@ -175,9 +206,20 @@ def uninstall_line(path: Path) -> bool:
     before = _read(path)
     after = _without(before)
     if after == before:
-        return False
-    _replace(path, before, after)
-    return True
+        return ""
+    backups = _backups(path)
+    same = next((one for one in backups if _read(one) == after), None)
+    if same is None and not backups and not after.strip() and not path.is_symlink():
+        try:
+            path.unlink()
+        except OSError as error:
+            raise OutputError(f"{path} cannot be deleted ({error.strerror or error})") from error
+        return "deleted"
+    _write(path, after)
+    if same is None:
+        return "taken out"
+    same.unlink()
+    return "restored"
 
 
 def check_startup(path: Path) -> Status:
@@ -194,6 +236,10 @@ def check_startup(path: Path) -> Status:
     """
     data = _read(path)
     line = bool(data) and _with(data) == data
+
+    def failed(why: str) -> Status:
+        return Status(path, line, False, why, False)
+
     try:
         done = subprocess.run(
             [sys.executable, "-m", "xnet_larch.probe"],
@@ -205,10 +251,15 @@ def check_startup(path: Path) -> Status:
         )
         found = json.loads(done.stdout.strip().splitlines()[-1])
     except subprocess.TimeoutExpired:
-        return Status(path, line, False, f"the session gave no answer within {TIMEOUT} s", False)
+        return failed(f"the session gave no answer within {TIMEOUT} s")
     except (ValueError, IndexError):
-        last = (done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}").splitlines()[
-            -1
-        ]
-        return Status(path, line, False, f"the session ended early: {last}", False)
-    return Status(path, line, bool(found["commands"]), str(found["answer"]), bool(found["works"]))
+        said = done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}"
+        return failed(f"the session ended early: {said.splitlines()[-1]}")
+    return Status(
+        path,
+        line,
+        bool(found["commands"]),
+        str(found["answer"]),
+        bool(found["works"]),
+        str(found["trouble"]),
+    )

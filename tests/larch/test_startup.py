@@ -47,8 +47,9 @@ def test_install_and_uninstall_give_the_file_back(tmp_path_factory, lines, newli
     assert not install_line(path)
     assert path.read_bytes() == once
     assert backup_of(path).read_bytes() == before
-    assert uninstall_line(path)
+    assert uninstall_line(path) == "restored"
     assert path.read_bytes() == before
+    assert not backup_of(path).exists()
     assert not uninstall_line(path)
 
 
@@ -58,11 +59,61 @@ def test_no_file_yet(tmp_path):
     assert install_line(path)
     assert path.read_bytes() == LINE + b"\n"
     assert not backup_of(path).exists()
+    assert uninstall_line(path) == "deleted"
+    assert not path.exists()
 
 
-def test_an_older_or_misplaced_line_is_replaced(tmp_path):
+def test_a_file_that_was_written_into_since_is_kept(tmp_path):
     path = tmp_path / "init.lar"
-    path.write_bytes(b"x = 1\nimport xnet_larch_of_old  " + MARK + b"\ny = 2\n")
+    install_line(path)
+    path.write_bytes(path.read_bytes() + b"mine = 1\n")
+    assert uninstall_line(path) == "taken out"
+    assert path.read_bytes() == b"mine = 1\n"
+
+    install_line(path)
+    path.write_bytes(path.read_bytes() + b"more = 2\n")
+    assert uninstall_line(path) == "taken out"
+    assert path.read_bytes() == b"mine = 1\nmore = 2\n"
+    assert backup_of(path).read_bytes() == b"mine = 1\n"
+
+
+def test_no_copy_is_overwritten(tmp_path):
+    path = tmp_path / "init.lar"
+    backup_of(path).write_bytes(b"not of ours\n")
+    path.write_bytes(b"x = 1\n")
+    install_line(path)
+    assert backup_of(path).read_bytes() == b"not of ours\n"
+    assert path.with_name("init.lar.before-xnet-2").read_bytes() == b"x = 1\n"
+    # Moved down by hand: put first again, and the copy is still that of before.
+    path.write_bytes(b"x = 1\n" + LINE + b"\n")
+    assert install_line(path)
+    assert uninstall_line(path) == "restored"
+    assert path.read_bytes() == b"x = 1\n"
+    assert [item.name for item in tmp_path.iterdir() if item != path] == [backup_of(path).name]
+
+
+def test_an_empty_file_is_given_back(tmp_path):
+    path = tmp_path / "init.lar"
+    path.write_bytes(b"")
+    install_line(path)
+    assert uninstall_line(path) == "restored"
+    assert path.read_bytes() == b""
+
+
+def test_lines_of_the_user_are_kept(tmp_path):
+    path = tmp_path / "init.lar"
+    mine = b"x = 1  " + MARK + b"\n# " + LINE + b"\n" + LINE + b"; y = 2\n"
+    path.write_bytes(mine)
+    assert uninstall_line(path) == ""
+    assert install_line(path)
+    assert path.read_bytes() == LINE + b"\n" + mine
+    assert uninstall_line(path) == "restored"
+    assert path.read_bytes() == mine
+
+
+def test_a_misplaced_line_is_moved(tmp_path):
+    path = tmp_path / "init.lar"
+    path.write_bytes(b"x = 1\n" + LINE + b"\ny = 2\n")
     assert install_line(path)
     assert path.read_bytes() == LINE + b"\nx = 1\ny = 2\n"
 
@@ -116,6 +167,29 @@ def test_install_status_and_uninstall_in_a_real_session(larch, tmp_path):
 
     assert cli("uninstall", home=tmp_path).returncode == 0
     assert startup.read_text() == "mine = 41\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "commands"),
+    [
+        ("if True:\n  x = 1\n", "line 2 (if True:): SyntaxError: ", False),
+        ("y = 3\na = (1,\nb = 2\n", "line 3: SyntaxError: ", False),
+        ("y = 3\nx = = 1\n", "line 3 (x = = 1): SyntaxError: ", True),
+        ("import nothing_there\n", "line 2 (import nothing_there): ImportError: ", True),
+    ],
+)
+def test_status_names_the_line_that_larch_cannot_take(larch, tmp_path, text, said, commands):
+    startup = tmp_path / ".larch" / "init.lar"
+    startup.parent.mkdir()
+    startup.write_text(text)
+    install_line(startup)
+    done = cli("status", home=tmp_path)
+    assert f"trouble       {said}" in done.stdout
+    assert done.returncode == (0 if commands else 1)
+    if not commands:
+        assert "not in a new session" in done.stdout
+        assert done.stderr.startswith("Error: the commands do not work in Larch; correct ")
+        assert "larch install" not in done.stderr
 
 
 def test_a_line_that_is_left_over_breaks_nothing(larch, tmp_path):
