@@ -15,7 +15,7 @@ import numpy as np
 
 from xnet_onnx.bundle.load import Bundle
 from xnet_onnx.errors import ElementError, SpectrumError
-from xnet_onnx.output.table import as_table
+from xnet_onnx.output.text import as_block
 from xnet_onnx.pipeline import Prediction
 from xnet_onnx.preprocess.normalize import check_spectrum, normalize, separate_duplicates
 from xnet_onnx.spectrum import FloatArray, NormalizedSpectrum
@@ -332,5 +332,5 @@ def prediction_to_group(prediction: Prediction, bundle: Bundle, made_from: str) 
     out.bundle = bundle.name
     out.version = bundle.version
     out.fingerprint = made_from
-    out.table = as_table(prediction.label, prediction)
+    out.table = as_block(prediction.label, prediction)
     return out

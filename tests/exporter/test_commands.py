@@ -31,7 +31,7 @@ def test_training_commands(tiny_set: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "MSE, median" in result.stdout
     assert run("verify", "--model", tmp_path / "bundle").exit_code == 0
-    assert "MSE, median" in run("info", "--model", tmp_path / "bundle").stdout
+    assert "MSE, median" in run("info", "--card", "--model", tmp_path / "bundle").stdout
     assert run("export", "--out", tmp_path / "other").exit_code == 2
     assert load_bundle(tmp_path / "bundle").card["version"] == "1.0.0"
     for given in (("--bundle-version", "2.3.0"), ()):

@@ -116,14 +116,14 @@ def test_outside_gives_no_distance_unless_forced(tmp_path: Path) -> None:
     run = CliRunner().invoke(main, ["predict", str(path), "--normalized"])
     assert run.exit_code == 0, run.output
     assert "outside the domain" in run.stdout
-    assert "Angstrom" not in run.stdout
+    assert " A (" not in run.stdout
     data = json.loads(CliRunner().invoke(main, ["predict", str(path), "--normalized", "--json"]).stdout)
     assert data[0]["first_shell"] is None
     assert data[0]["peaks"] == []
     assert data[0]["confidence"]["level"] == "outside"
     forced = CliRunner().invoke(main, ["predict", str(path), "--normalized", "--force"])
-    assert "Angstrom" in forced.stdout
-    assert "outside" in forced.stdout
+    assert " A (" in forced.stdout
+    assert "90 %)  outside" in forced.stdout
     result = predict(energy, flat, normalized=True, force=True)
     assert result.first_shell is not None
     pytest.importorskip("matplotlib")
@@ -134,8 +134,7 @@ def test_outside_gives_no_distance_unless_forced(tmp_path: Path) -> None:
 
 def test_confidence_is_in_every_output() -> None:
     run = CliRunner().invoke(main, ["predict", str(EXAMPLE), "--level", "0.8"])
-    assert "80 % interval" in run.stdout
-    assert "confidence" in run.stdout
+    assert "80 %)  high" in run.stdout
     (data,) = json.loads(CliRunner().invoke(main, ["predict", str(EXAMPLE), "--json"]).stdout)
     assert set(data["confidence"]) >= {"level", "reasons", "interval_level", "domain_score", "stability"}
     assert data["confidence"]["interval_level"] == 0.9

@@ -48,7 +48,8 @@ def test_calibration_on_the_command_line(tmp_path, monkeypatch) -> None:
     Path("foil.dat").write_text("# energy mu\n" + table(np.column_stack([fine, foil(fine, 7114.0)])))
     shifts = []
     for option in (["--foil", "foil.dat"], ["--foil-channel"]):
-        result = CliRunner().invoke(cli.main, ["predict", "x.dat", "--csv", "out.csv", *option])
+        out = ["--csv", "out.csv", "--overwrite"]
+        result = CliRunner().invoke(cli.main, ["predict", "x.dat", *out, *option])
         assert result.exit_code == 0, result.output
         with Path("out.csv").open(newline="") as file:
             (row,) = csv.DictReader(file)

@@ -1,216 +1,296 @@
-"""Many files at once: what the arguments of ``predict`` stand for, and a table that survives an "
-"interruption.
-"""
+"""Files in, predictions out: what ``predict`` does, without a command line around it."""
 
 from __future__ import annotations
 
-import io
-import os
+import hashlib
+import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
-from ..errors import OutputError, XnetError
-from ..output.table import CSV_FIELDS, as_csv_row
-from ..pipeline import Prediction
+from ..bundle.load import Bundle
+from ..errors import MissingExtraError, ReadError, XnetError
+from ..pipeline import DEFAULT_LEVEL, Prediction, predict_many
+from ..readers import Choice, read, read_all
+from ..readers.foil import foil_shift, shifted
+from ..spectrum import Spectrum
 from ..wording import printable
+from .expand import holds_no_spectrum, stamp_of
+from .plugins import session_reader
 
-__all__ = ["CsvTable", "expand"]
+__all__ = ["Batch", "Outcome", "Request", "Shift", "predict_files", "shift_of_foil"]
 
-MAX_FILES = 1_000_000
+#: Spectra predicted at a time.
+CHUNK = 64
+_CARD_ONLY = ("metrics", "licence", "parity")
 
 
-def expand(arguments: Iterable[str], leave_out: Path | None = None) -> tuple[list[str], list[str]]:
-    """Turn files, folders and patterns into files.
+@dataclass(frozen=True)
+class Shift:
+    """A shift of all energies.
 
     Parameters
     ----------
-    arguments : iterable of str
-        Files ("-" for the standard input, "Fe.prj:Hematite" for one group),
-        folders (taken with all below them; names that start with a dot are left
-        out, links to folders are not followed) and patterns ("scans/*.xdi",
-        "**" for any folders).
-    leave_out : Path, optional
-        A file that is no input: the table that is being written.
-
-    Returns
-    -------
-    files : list of str
-        Each once, in the order of the arguments, sorted within a folder or a
-        pattern.
-    empty : list of str
-        Folders and patterns that hold no file.
+    energy : float
+        In eV.
+    why : str
+        For the output: "after the foil foil.xdi".
     """
-    found: dict[str, None] = {}
-    empty: list[str] = []
-    for argument in arguments:
-        files: Iterable[str] = (argument,)
-        if argument != "-" and Path(argument).is_dir():
-            files = _below(argument)
-        elif argument != "-" and not os.path.lexists(argument) and any(sign in argument for sign in "*?["):
-            import glob
 
-            files = sorted(name for name in glob.iglob(argument, recursive=True) if Path(name).is_file())  # noqa: PTH207
-        several, held = not isinstance(files, tuple), False
-        for name in files:
-            if several and leave_out is not None and _same(name, leave_out):
-                continue
-            held = True
-            found.setdefault(name)
-            if len(found) > MAX_FILES:
-                raise OutputError(f"more than {MAX_FILES} files; give fewer at a time")
-        if several and not held:
-            empty.append(argument)
-    return list(found), empty
+    energy: float
+    why: str
 
 
-def _below(folder: str) -> Iterator[str]:
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = os.path.join(root, name)  # noqa: PTH118 - the name as the user wrote it
-            if not name.startswith(".") and Path(path).is_file():
-                yield path
-
-
-def _same(name: str, path: Path) -> bool:
-    try:
-        return Path(name).samefile(path)
-    except OSError:
-        return False
-
-
-class CsvTable:
-    """A CSV file to which one row is added for each spectrum, whole or not at all.
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What is asked for, the same for every file.
 
     Parameters
     ----------
-    path : Path
-        The file to make.
-    model : str
-        Name and version of the bundle.
-    resume : list of str, optional
-        Go on with what an earlier run left: the files that are asked for now.
+    bundle : Bundle
+    choice : Choice
+        Columns, element, edge and energy shift in place of the file's.
+    normalized : bool
+        Take mu as normalised already.
+    level : float
+        Coverage of the intervals.
+    force : bool
+        Give distances outside the domain of the model too.
+    foil : Shift, optional
+        From `shift_of_foil`.
+    own_channel : bool
+        Calibrate each file with its own reference channel.
+    threads : int
+        Threads inside one operator.
+    """
 
-    Attributes
+    bundle: Bundle
+    choice: Choice = field(default_factory=Choice)
+    normalized: bool = False
+    level: float = DEFAULT_LEVEL
+    force: bool = False
+    foil: Shift | None = None
+    own_channel: bool = False
+    threads: int = 1
+
+    def options(self) -> dict[str, str]:
+        """Options that change what is read from a file, where they are given, as on the command line."""
+        choice = self.choice
+        given = {
+            "--energy-column": choice.energy_column,
+            "--mu-column": choice.mu_column,
+            "--element": choice.element,
+            "--edge": choice.edge,
+            "--energy-shift": f"{choice.energy_shift:g}" if choice.energy_shift else None,
+            "--normalized": "" if self.normalized else None,
+            "--foil": None if self.foil is None else f"{self.foil.energy:+.4f} eV",
+            "--foil-channel": "" if self.own_channel else None,
+        }
+        return {name: str(value) for name, value in given.items() if value is not None}
+
+    def settings(self) -> str:
+        """All that a row depends on besides its file, in one line.
+
+        Returns
+        -------
+        str
+            Model and its fingerprint, version, level and the options given.
+        """
+        from .._version import __version__
+
+        card = {key: value for key, value in self.bundle.card.items() if key not in _CARD_ONLY}
+        if isinstance(card.get("files"), dict):
+            kept = ("README.md", "metrics.json")
+            card["files"] = {key: value for key, value in card["files"].items() if key not in kept}
+        fingerprint = hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()[:12]
+        words = [f"{self.bundle.title} {fingerprint}", f"xnet-onnx {__version__}", f"--level {self.level:g}"]
+        words += [f"{name} {value}".strip() for name, value in self.options().items()]
+        words += ["--force"] if self.force else []
+        return " ".join(printable("; ".join(words)).split())
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of one spectrum.
+
+    Parameters
     ----------
-    done : set of str
-        Files whose rows were there.
-    rows : int
-        How many they were.
-    failed : int
-        Rows with an error, those that were there included.
+    file : str
+        The file as it was named.
+    label : str
+        What to call it in the output: the file, with ":group" where it holds several.
+    result : Prediction or XnetError
+    stamp : (str, str)
+        Size and time of the file when it was read.
+    """
+
+    file: str
+    label: str
+    result: Prediction | XnetError
+    stamp: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What came of some files.
+
+    Parameters
+    ----------
+    outcomes : tuple of Outcome
+    skipped : tuple of str
+        Files that are no spectra.
+    files : int
+        How many were read.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    skipped: tuple[str, ...]
+    files: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Item:
+    file: str
+    label: str
+    content: Spectrum | Prediction | XnetError
+    stamp: tuple[str, str]
+
+
+def predict_files(
+    names: Iterable[str],
+    request: Request,
+    *,
+    found: frozenset[str] = frozenset(),
+    chunk: int = CHUNK,
+) -> Iterator[Batch]:
+    """Read files and predict for every spectrum in them; a bad one does not stop the others.
+
+    Parameters
+    ----------
+    names : iterable of str
+        From `xnet_onnx.cli.expand.expand`.
+    request : Request
+    found : frozenset of str
+        Of these, files that hold no spectrum are skipped.
+    chunk : int
+        Spectra predicted at a time.
+
+    Yields
+    ------
+    Batch
+        In the order of the names; whole files.
 
     Raises
     ------
-    OutputError
-        If the file cannot be written, is there and is not such a table, or was made
-        by another model.
+    BundleError, OutputError
+        As `predict_many`.
     """
-
-    def __init__(self, path: Path, model: str, resume: list[str] | None = None) -> None:
-        self.path = path
-        self.done: set[str] = set()
-        self.failed = self.rows = 0
-        header = _line(dict(zip(CSV_FIELDS, CSV_FIELDS, strict=True)))
-        try:
-            if path.exists():
-                with path.open("rb") as file:
-                    ours = file.readline(4096).decode("utf-8", "replace").rstrip("\r\n") == header.rstrip(
-                        "\n"
-                    )
-                if not ours and path.stat().st_size:
-                    raise OutputError(
-                        f"{path} is there and is not a table of this version of xnet-onnx; expected a "
-                        "new name: to "
-                        "read it as a spectrum, give it before --csv"
-                    )
-            if resume is not None and path.exists() and path.stat().st_size:
-                self._take_up(model, {printable(name) for name in resume})
-            else:
-                self.file: TextIO = path.open("w", encoding="utf-8", newline="")
-                self.file.write(header)
-                self.file.flush()
-        except OSError as error:
-            raise OutputError(
-                f"{path} cannot be written ({error.strerror}); choose a folder that exists and is yours"
-            ) from error
-
-    def _take_up(self, model: str, asked: set[str]) -> None:
-        """Keep the whole rows of an earlier run, but for those of its last file."""
-        import csv
-
-        position = start_of_last = 0
-        last: str | None = None
-        held: list[bool] = []
-        with self.path.open("rb") as file:
-            for number, raw in enumerate(file):
-                if not raw.endswith(b"\n"):
-                    break
-                if number:
-                    row = next(csv.DictReader(io.StringIO(raw.decode("utf-8", "replace")), CSV_FIELDS), {})
-                    made_by = row.get("model") or ""
-                    if made_by and made_by != model:
-                        raise OutputError(
-                            f"{self.path} was made with the model {made_by}; this is {model}: choose "
-                            "another file, or "
-                            "leave out --resume to begin again"
-                        )
-                    name = _file_of(row.get("file") or "", asked)
-                    if name != last:
-                        if last is not None:
-                            self.done.add(last)
-                            self.failed += sum(held)
-                            self.rows += len(held)
-                        last, start_of_last, held = name, position, []
-                    held.append(row.get("status") == "error")
-                position += len(raw)
-        # Whether all groups of the last file were written cannot be told: it is done again.
-        self.file = self.path.open("r+", encoding="utf-8", newline="")
-        self.file.truncate(start_of_last or position)
-        self.file.seek(0, os.SEEK_END)
-
-    def has(self, name: str) -> bool:
-        """Whether a file's rows were there."""
-        return printable(name) in self.done
-
-    def add(self, rows: Iterable[tuple[str, Prediction | XnetError]]) -> None:
-        """Write rows, and have them on disk.
-
-        Parameters
-        ----------
-        rows : iterable of (str, Prediction or XnetError)
-        """
-        text = ""
-        for label, result in rows:
-            self.failed += isinstance(result, XnetError)
-            text += _line(as_csv_row(label, result))
-        try:
-            self.file.write(text)
-            self.file.flush()
-        except OSError as error:
-            raise OutputError(
-                f"{self.path} cannot be written ({error.strerror}); go on with --resume"
-            ) from error
-
-    def close(self) -> None:
-        """Close the file."""
-        self.file.close()
+    waiting: list[_Item] = []
+    skipped: list[str] = []
+    files = 0
+    for name in names:
+        files += 1
+        items = _read(name, request, name in found)
+        waiting += items
+        if not items:
+            skipped.append(name)
+        if len(waiting) >= chunk:
+            yield _finish(waiting, skipped, files, request)
+            waiting, skipped, files = [], [], 0
+    if files:
+        yield _finish(waiting, skipped, files, request)
 
 
-def _file_of(label: str, asked: set[str]) -> str:
-    """The file of a row: its label, or what stands before ":group"."""
-    places = [i for i, letter in enumerate(label) if letter == ":"]
-    return next((label[:i] for i in [len(label), *reversed(places)] if label[:i] in asked), label)
+def _finish(items: list[_Item], skipped: list[str], files: int, request: Request) -> Batch:
+    spectra = [item.content for item in items if not isinstance(item.content, Prediction)]
+    results = iter(
+        predict_many(
+            spectra,
+            bundle=request.bundle,
+            normalized=request.normalized,
+            level=request.level,
+            force=request.force,
+            threads=request.threads,
+        )
+    )
+    outcomes = tuple(
+        Outcome(
+            item.file,
+            item.label,
+            item.content if isinstance(item.content, Prediction) else next(results),
+            item.stamp,
+        )
+        for item in items
+    )
+    return Batch(outcomes, tuple(skipped), files)
 
 
-def _line(row: dict[str, str]) -> str:
-    """One row as one line, whatever is in it."""
-    import csv
+def _read(name: str, request: Request, skip: bool) -> list[_Item]:
+    """The spectra of a file with the names they have in the output; none where it is to be skipped."""
+    stamp = stamp_of(name)
+    try:
+        if Path(name).suffix.lower() == ".larix":
+            return [
+                _Item(name, printable(f"{name}:{label}"), result, stamp)
+                for label, result in _predict_session(name, request)
+            ]
+        calibrate = request.bundle.edge_energy if request.own_channel else None
+        spectra = read_all(name, request.choice, calibrate=calibrate)
+    except XnetError as error:
+        if skip and type(error) is ReadError and holds_no_spectrum(name):
+            return []
+        return [_Item(name, printable(name), error, stamp)]
+    short = "standard input" if name == "-" else printable(Path(name).name)
+    items: list[_Item] = []
+    for item in spectra:
+        inside = item.label.removeprefix(short) if item.label.startswith(f"{short}:") else ""
+        if request.foil is not None and not isinstance(item, XnetError):
+            item = shifted(item, request.foil.energy, request.foil.why)
+        items.append(_Item(name, printable(name + inside), item, stamp))
+    return items
 
-    text = io.StringIO()
-    clean = {
-        key: printable(" ".join(value.split()) if key != "file" else value) for key, value in row.items()
-    }
-    csv.DictWriter(text, CSV_FIELDS, lineterminator="\n").writerow(clean)
-    return text.getvalue()
+
+def _predict_session(name: str, request: Request) -> list[tuple[str, Prediction | XnetError]]:
+    """Predict for the groups of a Larix session, which Larch alone can read (extra [larch])."""
+    refused = list(request.options())
+    if refused:
+        raise ReadError(
+            f"{name} is a Larix session, whose groups say themselves what they are; {', '.join(refused)} "
+            "cannot be applied to it: leave it out, or set it in Larix"
+        )
+    reader = session_reader(".larix")
+    if reader is None:
+        raise MissingExtraError(
+            f"{name} is a Larix session, which only Larch reads; install it with: "
+            'pip install "xnet-onnx[larch]"'
+        )
+    found: list[tuple[str, Prediction | XnetError]] = reader(
+        name, request.bundle, level=request.level, force=request.force
+    )
+    return found
+
+
+def shift_of_foil(foil: str, bundle: Bundle) -> Shift:
+    """The shift that puts a foil's edge where it belongs.
+
+    Parameters
+    ----------
+    foil : str
+        A scan of the element's foil.
+    bundle : Bundle
+
+    Returns
+    -------
+    Shift
+
+    Raises
+    ------
+    XnetError
+        If it cannot be read, or is no scan of that foil.
+    """
+    from ..preprocess.edge import check_identity
+
+    spectrum = read(foil)
+    check_identity(spectrum, bundle)
+    shift = foil_shift(spectrum.energy, spectrum.mu, bundle.edge_energy)
+    return Shift(shift, f"after the foil {printable(foil)}")

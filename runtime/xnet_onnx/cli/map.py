@@ -10,11 +10,27 @@ import click
 
 from ..errors import XnetError
 from ..threads import limit_threads
+from ..wording import printable
+from .options import (
+    energy_shift_option,
+    examples,
+    force_option,
+    level_option,
+    model_option,
+    normalized_option,
+    threads_option,
+)
 
 __all__ = ["map_stack"]
 
 
-@click.command("map")
+@click.command(
+    "map",
+    epilog=examples(
+        "xnet-onnx map stack.h5 --out maps.h5 --preview maps.png",
+        "xnet-onnx map stack.tif --energy energies.txt --out maps.h5 --workers 4",
+    ),
+)
 @click.argument("stack", metavar="STACK")
 @click.option(
     "--out", required=True, type=click.Path(dir_okay=False), metavar="maps.h5", help="File to write."
@@ -25,13 +41,7 @@ __all__ = ["map_stack"]
 @click.option("--dataset", metavar="PATH", help="Data set of the stack in an HDF5 file.")
 @click.option("--energy", metavar="PATH|FILE", help="Data set of the energies, or a text file, one a line.")
 @click.option("--energy-axis", type=click.IntRange(0, 2), metavar="0|1|2", help="Axis that is the energy.")
-@click.option(
-    "--energy-shift",
-    type=click.FloatRange(-1000.0, 1000.0),
-    default=0.0,
-    metavar="EV",
-    help="Add to the energies, in eV.",
-)
+@energy_shift_option
 @click.option("--mask", metavar="PATH|FILE", help="Data set, .npy or TIFF: not zero where to leave out.")
 @click.option(
     "--min-edge-step",
@@ -41,19 +51,11 @@ __all__ = ["map_stack"]
     metavar="SHARE",
     help="Lowest edge that counts, as a share of the stack's.",
 )
-@click.option("--normalized", is_flag=True, help="Take mu as normalised already.")
-@click.option("--model", type=click.Path(), metavar="DIR", help="Bundle to use.")
-@click.option(
-    "--level",
-    type=click.FloatRange(0.5, 0.99),
-    default=0.9,
-    show_default=True,
-    help="Coverage of the intervals.",
-)
-@click.option("--force", is_flag=True, help="Give distances outside the domain of the model too.")
-@click.option(
-    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads of each process."
-)
+@normalized_option
+@model_option
+@level_option
+@force_option
+@threads_option("CPU threads of each process.")
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N", help="Start N dask workers here ([dask])."
 )
@@ -93,7 +95,6 @@ def map_stack(
     from ..maps.parts import parts_folder
     from ..maps.preview import check_preview, plot_maps
     from ..maps.stack import StackChoice
-    from ..wording import printable
 
     if preview is not None:
         check_preview(Path(preview))
@@ -121,8 +122,11 @@ def map_stack(
         bar.close()
         folder = parts_folder(Path(out))
         kept = sum(1 for _ in folder.glob("*.npz")) if folder.is_dir() else 0
-        click.echo(f"\nInterrupted: {kept} finished chunks are in {folder}; go on with --resume", err=True)
-        sys.exit(1)
+        click.echo(
+            f"\nInterrupted: {kept} finished chunks are in {printable(str(folder))}; go on with --resume",
+            err=True,
+        )
+        sys.exit(130)
     finally:
         bar.close()
     if maps.info.get("notes"):

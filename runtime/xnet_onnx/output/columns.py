@@ -12,6 +12,7 @@ from ..readers.absorption import declared, to_spectrum
 from ..readers.labels import column_role
 from ..readers.several import spectra_in
 from ..readers.table import Table
+from ..wording import printable
 
 __all__ = ["describe_file"]
 
@@ -42,7 +43,7 @@ def describe_file(path: str, choice: Choice) -> tuple[str, bool]:
     Returns
     -------
     str
-        Several lines without a final newline.
+        Several lines without a final newline and without control characters.
     bool
         Whether energy and mu are clear in all of them.
 
@@ -62,7 +63,7 @@ def describe_file(path: str, choice: Choice) -> tuple[str, bool]:
         shown, clear = _describe(table, choice)
         lines += shown
         good &= clear
-    return "\n".join(lines), good
+    return "\n".join(printable(line) for line in lines), good
 
 
 def _describe(table: Table, choice: Choice) -> tuple[list[str], bool]:

@@ -1,31 +1,204 @@
-"""The figure: the spectrum as used, and the prediction with its band (extra ``[plot]``)."""
+"""Figures: the spectra as used, and the predictions with their bands (extra ``[plot]``)."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import MissingExtraError, OutputError
 from ..files import replace_when_done
 from ..pipeline import Prediction
 from ..spectrum import FloatArray
+from .text import headline, uncertain_peaks
 
-__all__ = ["CURVE", "MAX_ROWS", "SPECTRUM", "curve_limits", "plot_predictions", "refuse"]
+__all__ = [
+    "CURVE",
+    "MAX_ROWS",
+    "SPECTRUM",
+    "VERDICT_COLOURS",
+    "Drawing",
+    "Plot",
+    "check_figure",
+    "curve_limits",
+    "draw_predictions",
+    "new_figure",
+    "plot_predictions",
+    "refuse",
+    "save_pages",
+    "short_label",
+]
 
-MAX_ROWS = 12
+#: Predictions on a page (A4).
+MAX_ROWS = 4
+MAX_PAGES = 250
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 SPECTRUM, CURVE = "#0072B2", "#D55E00"
+#: From good to bad.
+VERDICT_COLOURS = {"high": "#0072B2", "medium": "#56B4E9", "low": "#F0E442", "outside": "#D55E00"}
+
+
+class Drawing(Protocol):
+    """A figure that predictions are put into one by one, and that is saved at the end."""
+
+    left_out: int
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+
+    def add(self, label: str, prediction: Prediction) -> None:
+        """Put in a prediction."""
+
+    def save(self, path: Path) -> None:
+        """Draw all of them."""
+
+
+def check_figure(path: Path) -> None:
+    """Refuse a figure that cannot be drawn, before the long work.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    OutputError
+        If the name ends in no format, or there is no such folder.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+    except ImportError as error:
+        raise MissingExtraError(
+            'figures need matplotlib; install it with: pip install "xnet-onnx[plot]"'
+        ) from error
+    if path.suffix.lower().lstrip(".") not in FigureCanvasAgg.get_supported_filetypes():
+        raise OutputError(
+            f"{path.name!r} names no figure format; expected a name ending in .png, .svg or .pdf"
+        )
+    if not path.parent.is_dir():
+        raise OutputError(f"{path} cannot be written: there is no folder {path.parent}; make it first")
+
+
+def new_figure(width: float, height: float) -> Any:
+    """An empty figure with a canvas.
+
+    Parameters
+    ----------
+    width, height : float
+        In inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError(
+            'figures need matplotlib; install it with: pip install "xnet-onnx[plot]"'
+        ) from error
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_pages(pages: Sequence[Callable[[], Any]], path: Path) -> None:
+    """Draw a page after the other into one file.
+
+    Parameters
+    ----------
+    pages : sequence of callable
+        Each gives a matplotlib figure.
+    path : Path
+        Its suffix sets the format; several pages need a PDF.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, or there are more pages than it can hold.
+    """
+    pdf = path.suffix.lower() == ".pdf"
+    if len(pages) > 1 and not pdf:
+        raise OutputError(
+            f"{path} holds one page; there are {len(pages)} to draw: give a name ending in .pdf"
+        )
+    try:
+        with replace_when_done(path) as temporary:
+            if pdf:
+                from matplotlib.backends.backend_pdf import PdfPages
+
+                with PdfPages(temporary) as file:
+                    for page in pages:
+                        file.savefig(page())
+            else:
+                (page,) = pages
+                page().savefig(temporary, dpi=150)
+    except ValueError as error:
+        raise OutputError(
+            f"{path.name!r} names no figure format ({error}); expected a name ending in .png, .svg or .pdf"
+        ) from error
+
+
+class Plot:
+    """Predictions one below the other, a few on a page.
+
+    Attributes
+    ----------
+    count : int
+        How many there are.
+    left_out : int
+        How many had no place.
+    """
+
+    def __init__(self) -> None:
+        self._all: list[Prediction] = []
+        self.left_out = 0
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._all)
+
+    def add(self, label: str, prediction: Prediction) -> None:
+        """Put in a prediction.
+
+        Parameters
+        ----------
+        label : str
+        prediction : Prediction
+        """
+        if len(self._all) < MAX_PAGES * MAX_ROWS:
+            self._all.append(prediction)
+        else:
+            self.left_out += 1
+
+    def save(self, path: Path) -> None:
+        """Draw all of them.
+
+        Parameters
+        ----------
+        path : Path
+        """
+        plot_predictions(self._all, path)
 
 
 def plot_predictions(predictions: Sequence[Prediction], path: Path) -> None:
-    """Draw predictions, one row each, to a file.
+    """Draw predictions to a file, one row each.
 
     Parameters
     ----------
     predictions : sequence of Prediction
-        At most `MAX_ROWS`.
+        More than `MAX_ROWS` need a PDF, and take a page each so many.
     path : Path
         The figure; its suffix sets the format (png, svg, pdf).
 
@@ -36,93 +209,95 @@ def plot_predictions(predictions: Sequence[Prediction], path: Path) -> None:
     OutputError
         If there is nothing to draw, or too much, or the file cannot be written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError(
-            'figures need matplotlib; install it with: pip install "xnet-onnx[plot]"'
-        ) from error
+    pages = [predictions[i : i + MAX_ROWS] for i in range(0, len(predictions), MAX_ROWS)]
+    if not pages:
+        raise OutputError(f"there is no prediction to draw in {path}; expected at least one")
+    save_pages([lambda page=page: draw_predictions(page) for page in pages], path)  # type: ignore[misc]
+
+
+def draw_predictions(predictions: Sequence[Prediction]) -> Any:
+    """Draw predictions, one row each.
+
+    Parameters
+    ----------
+    predictions : sequence of Prediction
+        At most `MAX_ROWS`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    OutputError
+        If there is nothing to draw, or too much.
+    """
     if not 0 < len(predictions) <= MAX_ROWS:
         raise OutputError(
-            f"{len(predictions)} predictions to draw in {path}; expected 1 to {MAX_ROWS}: draw fewer "
-            "files at a time"
+            f"{len(predictions)} predictions to draw; expected 1 to {MAX_ROWS}: draw fewer files at a time"
         )
-    figure = Figure(figsize=(8.0, 2.8 * len(predictions) + 0.2), layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    figure = new_figure(8.3, 2.8 * len(predictions) + 0.2)
     grid = figure.subplots(len(predictions), 2, squeeze=False)
     for (left, right), prediction in zip(grid, predictions, strict=True):
-        left.plot(prediction.energy, prediction.spectrum, color=SPECTRUM, lw=1.5)
-        left.axhline(1.0, color="0.8", lw=0.8, zorder=0)
-        e0 = float(prediction.preprocessing["e0"])
-        left.axvline(e0, color="0.6", lw=0.8, ls=":")
-        left.annotate(
-            f"$E_0$ = {e0:.1f} eV",
-            (e0, 0.03),
-            xycoords=("data", "axes fraction"),
-            xytext=(4, 0),
+        _draw_spectrum(left, prediction)
+        _draw_curve(right, prediction)
+    return figure
+
+
+def _draw_spectrum(axes: Any, prediction: Prediction) -> None:
+    axes.plot(prediction.energy, prediction.spectrum, color=SPECTRUM, lw=1.5)
+    axes.axhline(1.0, color="0.8", lw=0.8, zorder=0)
+    e0 = float(prediction.preprocessing["e0"])
+    axes.axvline(e0, color="0.6", lw=0.8, ls=":")
+    axes.annotate(
+        f"$E_0$ = {e0:.1f} eV",
+        (e0, 0.03),
+        xycoords=("data", "axes fraction"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        fontsize=8,
+        color="0.35",
+    )
+    axes.set_xlabel("energy (eV)")
+    axes.set_ylabel(r"normalised $\mu(E)$")
+    axes.set_title(short_label(prediction.label), fontsize=9, loc="left")
+
+
+def _draw_curve(axes: Any, prediction: Prediction) -> None:
+    mean, verdict, shell = prediction.mean, prediction.confidence, prediction.first_shell
+    if shell is None and verdict is not None and verdict.level == "outside":
+        refuse(axes, verdict.reasons)
+        return
+    spread = r"$\pm 2\sigma$ of the members, not the error"
+    low, high = mean - 2 * prediction.sigma, mean + 2 * prediction.sigma
+    if prediction.lower is not None and prediction.upper is not None and verdict is not None:
+        band = f"{100 * verdict.interval_level:g} % interval"
+        axes.fill_between(
+            prediction.r, prediction.lower, prediction.upper, color=CURVE, alpha=0.25, lw=0, label=band
+        )
+    axes.plot(prediction.r, low, color=CURVE, lw=0.7, ls="--", label=spread)
+    axes.plot(prediction.r, high, color=CURVE, lw=0.7, ls="--")
+    axes.plot(prediction.r, mean, color=CURVE, lw=1.5, label="mean")
+    axes.axhline(0.0, color="0.8", lw=0.8, zorder=0)
+    for peak, doubt in zip(prediction.peaks, uncertain_peaks(prediction), strict=True):
+        axes.annotate(
+            f"{peak.r:.2f}{'?' if doubt else ''}",
+            (peak.r, peak.height),
+            xytext=(0, 5),
             textcoords="offset points",
+            ha="center",
             fontsize=8,
-            color="0.35",
+            color="0.5" if doubt else "black",
         )
-        left.set_xlabel("energy (eV)")
-        left.set_ylabel(r"normalised $\mu(E)$")
-        left.set_title(_short(prediction.label), fontsize=9, loc="left")
-
-        mean, verdict = prediction.mean, prediction.confidence
-        if prediction.lower is None or prediction.upper is None or verdict is None:
-            lower, upper = mean - 2 * prediction.sigma, mean + 2 * prediction.sigma
-            band = r"$\pm 2\sigma$ of the members"
-        else:
-            lower, upper = prediction.lower, prediction.upper
-            band = f"{100 * verdict.interval_level:g} % interval"
-            right.set_title(f"confidence: {verdict.level}", fontsize=9, loc="right")
-            if verdict.level == "outside" and prediction.first_shell is None:
-                refuse(right, verdict.reasons)
-                continue
-        right.fill_between(prediction.r, lower, upper, color=CURVE, alpha=0.25, lw=0, label=band)
-        right.plot(
-            prediction.r,
-            mean - 2 * prediction.sigma,
-            color=CURVE,
-            lw=0.7,
-            ls="--",
-            label=r"$\pm 2\sigma$ of the members",
-        )
-        right.plot(prediction.r, mean + 2 * prediction.sigma, color=CURVE, lw=0.7, ls="--")
-        right.plot(prediction.r, mean, color=CURVE, lw=1.5, label="mean")
-        right.axhline(0.0, color="0.8", lw=0.8, zorder=0)
-        for peak in prediction.peaks:
-            right.annotate(
-                f"{peak.r:.2f}",
-                (peak.r, peak.height),
-                xytext=(0, 5),
-                textcoords="offset points",
-                ha="center",
-                fontsize=8,
-            )
-        right.set_ylim(*curve_limits(mean, prediction.sigma))
-        right.set_xlim(float(prediction.r[0]), float(prediction.r[-1]))
-        right.set_xlabel(r"distance $r$ ($\mathrm{\AA}$)")
-        right.set_ylabel(r"$G^2$ (wACSF)")
-        right.set_title(_shell_title(prediction), fontsize=9, loc="left")
-        right.legend(fontsize=7, frameon=False, loc="upper right")
-    try:
-        with replace_when_done(path) as temporary:
-            canvas.print_figure(str(temporary), dpi=150)
-    except ValueError as error:
-        raise OutputError(
-            f"{path.name!r} names no figure format ({error}); expected a name ending in .png, .svg or .pdf"
-        ) from error
-
-
-def _shell_title(prediction: Prediction) -> str:
-    shell = prediction.first_shell
-    if shell is None:
-        return "no peak"
-    if shell.lower is None or shell.upper is None:
-        return rf"first shell {shell.r:.2f} $\pm$ {shell.r_sigma:.2f} $\mathrm{{\AA}}$"
-    return rf"first shell {shell.r:.2f} ({shell.lower:.2f} to {shell.upper:.2f}) $\mathrm{{\AA}}$"
+    axes.set_ylim(*curve_limits(mean, prediction.sigma))
+    axes.set_xlim(float(prediction.r[0]), float(prediction.r[-1]))
+    axes.set_xlabel(r"distance $r$ ($\mathrm{\AA}$)")
+    axes.set_ylabel(r"$G^2$ (wACSF)")
+    title = headline(prediction).replace(" A (", r" $\mathrm{\AA}$ (")
+    axes.set_title(f"first shell {title}", fontsize=9, loc="left")
+    axes.legend(fontsize=7, frameon=False, loc="upper right")
 
 
 def curve_limits(mean: FloatArray, sigma: FloatArray) -> tuple[float, float]:
@@ -154,13 +329,26 @@ def refuse(axes: Any, reasons: Sequence[str]) -> None:
     axes.text(
         0.5,
         0.5,
-        f"outside the domain of the model\n\n{text}",
+        f"outside what the model knows: no distance\n\n{text}",
         ha="center",
         va="center",
         fontsize=8,
         transform=axes.transAxes,
+        parse_math=False,
     )
 
 
-def _short(label: str, length: int = 48) -> str:
-    return label if len(label) <= length else f"...{label[-length + 3 :]}"
+def short_label(label: str, length: int = 48) -> str:
+    """A label that fits over a panel, as matplotlib shows it letter by letter.
+
+    Parameters
+    ----------
+    label : str
+    length : int
+
+    Returns
+    -------
+    str
+    """
+    short = label if len(label) <= length else f"...{label[-length + 3 :]}"
+    return short.replace("$", r"\$")

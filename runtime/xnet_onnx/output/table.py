@@ -1,7 +1,9 @@
-"""Step 6 of the road: a prediction as a table, JSON or CSV."""
+"""A prediction for machines: JSON, or a row of a CSV table."""
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import Any
 
 import numpy as np
@@ -9,33 +11,43 @@ import numpy.typing as npt
 
 from ..errors import XnetError
 from ..pipeline import Prediction
+from ..wording import printable
+from .text import uncertain_peaks
 
-__all__ = ["CSV_FIELDS", "as_csv_row", "as_json", "as_table"]
+__all__ = ["CSV_FIELDS", "as_csv_row", "as_json", "csv_cell", "csv_line"]
 
 CSV_FIELDS = (
     "file",
     "status",
-    "error",
-    "model",
     "element",
     "edge",
-    "e0",
-    "edge_step",
-    "energy_shift",
-    "axis",
     "first_shell_r",
-    "first_shell_r_sigma",
     "first_shell_lower",
     "first_shell_upper",
     "interval_level",
-    "confidence",
-    "confidence_reasons",
+    "verdict",
+    "reasons",
+    "error",
+    "warnings",
+    "first_shell_r_sigma",
     "domain_score",
     "peaks_r",
     "peaks_r_sigma",
     "peaks_height",
-    "warnings",
+    "peaks_uncertain",
+    "e0",
+    "edge_step",
+    "energy_shift",
+    "axis",
+    "model",
+    "settings",
+    "file_size",
+    "file_modified",
 )
+#: Columns of text, which may come from a file; the others hold our own numbers.
+_TEXT = {"file", "element", "edge", "reasons", "error", "warnings", "axis", "model", "settings"}
+#: A spreadsheet takes a cell that starts with one of these for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _numbers(values: npt.ArrayLike) -> list[float]:
@@ -125,7 +137,8 @@ def as_csv_row(label: str, result: Prediction | XnetError) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Lists are joined with semicolons; what does not apply is empty.
+        Lists are joined with semicolons; what does not apply, or is not known here
+        (settings, file_size, file_modified), is empty.
     """
     row = dict.fromkeys(CSV_FIELDS, "")
     row["file"] = label
@@ -145,6 +158,7 @@ def as_csv_row(label: str, result: Prediction | XnetError) -> dict[str, str]:
         peaks_r=";".join(f"{peak.r:.4f}" for peak in result.peaks),
         peaks_r_sigma=";".join(f"{peak.r_sigma:.4f}" for peak in result.peaks),
         peaks_height=";".join(f"{peak.height:.4f}" for peak in result.peaks),
+        peaks_uncertain=";".join(str(int(doubt)) for doubt in uncertain_peaks(result)),
         warnings="; ".join(result.warnings),
     )
     if result.first_shell is not None:
@@ -160,57 +174,52 @@ def as_csv_row(label: str, result: Prediction | XnetError) -> dict[str, str]:
     if result.confidence is not None:
         row.update(
             interval_level=f"{result.confidence.interval_level:g}",
-            confidence=result.confidence.level,
-            confidence_reasons=" ".join(result.confidence.reasons),
+            verdict=result.confidence.level,
+            reasons=" ".join(result.confidence.reasons),
             domain_score=f"{result.confidence.domain_score:.3f}",
         )
     return row
 
 
-def as_table(label: str, result: Prediction) -> str:
-    """One file's result as a short table for people.
+def csv_cell(text: str, raw: bool = False) -> str:
+    """Text of others as one safe cell.
 
     Parameters
     ----------
-    label : str
-        The file as the user named it.
-    result : Prediction
+    text : str
+    raw : bool
+        Leave the beginning of cells as it is.
 
     Returns
     -------
     str
-        Several lines without a final newline.
+        In one line without control characters; with an apostrophe before what a
+        spreadsheet would take for a formula.
     """
-    done = result.preprocessing
-    shell, verdict = result.first_shell, result.confidence
-    lines = [label]
-    if shell is not None:
-        lines.append(
-            f"  first shell   {shell.r:.2f} +- {shell.r_sigma:.2f} Angstrom   "
-            f"(1 sigma over {len(result.members)} members)"
-        )
-        if verdict is not None and shell.lower is not None and shell.upper is not None:
-            lines.append(
-                f"                {shell.lower:.2f} to {shell.upper:.2f} Angstrom   "
-                f"({100 * verdict.interval_level:g} % interval)"
-            )
-    elif verdict is not None and verdict.level == "outside":
-        lines.append("  first shell   not given: the spectrum is outside the domain of the model")
-    else:
-        lines.append("  first shell   none: the curve has no peak")
-    if verdict is not None:
-        lines.append(f"  confidence    {verdict.level}")
-        lines += [f"                {reason}" for reason in verdict.reasons]
-    if result.peaks:
-        lines.append("  peaks         r (Angstrom)   +-      height")
-        lines += [
-            f"                {peak.r:6.2f}         {peak.r_sigma:4.2f}   {peak.height:7.2f}"
-            for peak in result.peaks
-        ]
-    lines.append(
-        f"  spectrum      {result.element} {result.edge} edge, e0 {done['e0']:.1f} eV, edge step "
-        f"{done['edge_step']:.3g}; {done['mu']}"
-    )
-    lines.append(f"  model         {result.model}, {done['axis']} axis")
-    lines += [f"  warning       {warning}" for warning in result.warnings]
-    return "\n".join(lines)
+    formula = text.startswith(_FORMULA) and text != "-" and not raw
+    return ("'" if formula else "") + printable(text)
+
+
+def csv_line(row: dict[str, str], raw: bool = False) -> str:
+    """One row of `CSV_FIELDS` as one line.
+
+    Parameters
+    ----------
+    row : dict of str to str
+        From `as_csv_row`.
+    raw : bool
+        As in `csv_cell`.
+
+    Returns
+    -------
+    str
+        With its newline.
+    """
+    text = io.StringIO()
+    clean = {}
+    for key, value in row.items():
+        # The name of a file is kept letter by letter, so that it is found again.
+        one = value if key == "file" else " ".join(value.split())
+        clean[key] = csv_cell(one, raw) if key in _TEXT else one
+    csv.DictWriter(text, CSV_FIELDS, lineterminator="\n").writerow(clean)
+    return text.getvalue()
