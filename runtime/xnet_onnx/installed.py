@@ -13,7 +13,7 @@ import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import XnetError
+from ._version import __version__
 
 __all__ = ["Installed", "check_installed"]
 
@@ -29,8 +29,8 @@ class Installed:
     ----------
     version : str
     files : int
-        Files that are as the wheel recorded them; 0 for an editable installation,
-        which has no record.
+        Files that are as the wheel recorded them; 0 for an editable installation or
+        a folder, which have no record.
     changed, missing, added : tuple of str
         Files that are not, by their paths in the installation.
     """
@@ -58,19 +58,12 @@ def check_installed(distribution: importlib.metadata.Distribution | None = None)
     Returns
     -------
     Installed
-
-    Raises
-    ------
-    XnetError
-        If xnet-onnx is not installed.
     """
     if distribution is None:
         try:
             distribution = importlib.metadata.distribution(DISTRIBUTION)
         except importlib.metadata.PackageNotFoundError:
-            raise XnetError(
-                "xnet-onnx runs from a folder and is not installed; expected a wheel: pip install xnet-onnx"
-            ) from None
+            return Installed(__version__, 0, (), (), ())
     recorded = {
         file.as_posix(): file
         for file in distribution.files or []

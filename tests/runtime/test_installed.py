@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from xnet_onnx.cli import main
 from xnet_onnx.installed import check_installed
 
 from ..conftest import ROOT
@@ -70,6 +72,19 @@ def test_an_editable_installation_has_nothing_to_compare(site: Path) -> None:
     done = check_installed(found(site))
     assert done.whole
     assert done.files == 0
+
+
+def test_the_command_names_them(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda _name: found(site))
+    done = CliRunner().invoke(main, ["verify"])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("xnet-onnx 1.0.0: 2 files as in its wheel\nfe_k ")
+    (site / "xnet_onnx" / "extra\n.py").write_bytes(b"3\n")
+    (site / "xnet_onnx" / "__init__.py").unlink()
+    done = CliRunner().invoke(main, ["verify"])
+    assert done.exit_code == 1
+    assert done.stderr.count("\n") == 1
+    assert "xnet_onnx/__init__.py is missing, xnet_onnx/extra\\x0a.py was added" in done.stderr
 
 
 def test_bill_of_materials() -> None:

@@ -34,9 +34,11 @@ def info(model: str | None, card: bool) -> None:
 
 
 def _card(bundle: Bundle) -> str:
+    from ..bundle.files import text_of
     from ..bundle.load import read_verified
 
-    return read_verified(bundle.path, "README.md", bundle.card).decode("utf-8", "replace").rstrip()
+    data = read_verified(bundle.path, "README.md", bundle.card)
+    return text_of(data, bundle.path / "README.md").rstrip()
 
 
 def _metrics(bundle: Bundle) -> dict[str, Any]:
