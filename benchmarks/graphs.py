@@ -22,7 +22,7 @@ from torch.nn import functional
 from xnet_exporter.export.graphs import Blocked, to_onnx
 from xnet_exporter.train.networks import Ensemble, MemberConv1d
 from xnet_exporter.train.presets import DEFAULT
-from xnet_onnx.inference.ensemble import open_session
+from xnet_onnx.inference.session import open_session
 
 INPUTS, OUTPUTS, MEMBERS = DEFAULT.axis.count, 50, 15
 

@@ -22,10 +22,10 @@ from xnet_exporter.data.sets import read_training_set, select_axis
 from xnet_exporter.train.presets import preset_from_dict
 from xnet_exporter.train.run import load_run
 from xnet_onnx.bundle.load import load_bundle
-from xnet_onnx.inference.peaks import first_peaks, read_curves
-from xnet_onnx.inference.sensitivity import broadening_matrix, measure_stability
+from xnet_onnx.inference.peaks import curves_of, first_peaks
+from xnet_onnx.inference.sensitivity import broadening_matrix, measure_sensitivity
 from xnet_onnx.pipeline import evidence_of
-from xnet_onnx.preprocess.align import EnergyAxis
+from xnet_onnx.spectrum import EnergyAxis
 from xnet_onnx.uncertainty.domain import domain_of
 from xnet_onnx.uncertainty.intervals import RESOLUTION, Evidence
 
@@ -83,11 +83,11 @@ def observe(
     """Evidence by a design, and the errors of the first shell."""
     r = load_bundle().r
     own, moved, targets, scores = data
-    curves = read_curves(r, own)
+    curves = curves_of(r, own)
     none = np.zeros(len(own))
     evidence = evidence_of(curves, none, none, scores)
     if copies:
-        shell, curve = measure_stability(
+        shell, curve = measure_sensitivity(
             r, own[:, :members].mean(axis=1), moved[:, list(copies), :members].mean(axis=2)
         )
         evidence = replace(evidence, shell_moved=shell, curve_moved=curve)

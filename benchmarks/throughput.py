@@ -124,7 +124,8 @@ def cases(threads: int, batch: int, outputs: int) -> dict[str, Callable[[], obje
     from xnet_onnx.maps.job import Settings
     from xnet_onnx.maps.predict_chunk import predict_chunk
     from xnet_onnx.pipeline import predict_many
-    from xnet_onnx.preprocess.prepare import ModelInput, prepare_many
+    from xnet_onnx.preprocess.prepare import prepare_many
+    from xnet_onnx.spectrum import ModelInput
 
     bundle = load_bundle()
     spectra = map_spectra(batch, grids=False)

@@ -117,13 +117,30 @@ def train(
     metavar="DIR",
     help="Import a model trained with XANESNET instead of a RUN.",
 )
+@click.option(
+    "--convert",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Convert a bundle of an older format instead of a RUN; its name and version stay.",
+)
 def export(
-    run: Path | None, out: Path, name: str, bundle_version: str | None, from_xanesnet: Path | None
+    run: Path | None,
+    out: Path,
+    name: str,
+    bundle_version: str | None,
+    from_xanesnet: Path | None,
+    convert: Path | None,
 ) -> None:
     """Turn the trained members in RUN into a bundle."""
-    if (run is None) == (from_xanesnet is None):
-        raise click.UsageError("give either RUN or --from-xanesnet DIR")
+    if sum(given is not None for given in (run, from_xanesnet, convert)) != 1:
+        raise click.UsageError("give either RUN, --from-xanesnet DIR or --convert DIR")
     _require_extra("export")
+    if convert is not None:
+        from .export.bundle import convert_bundle
+
+        convert_bundle(convert, out)
+        click.echo(f"{convert} converted to {out}")
+        return
     version = bundle_version or _version_in(out)
     if from_xanesnet is not None:
         from .export.xanesnet import import_xanesnet
@@ -217,7 +234,7 @@ def evaluate(bundle: Path, data: Path, compare: tuple[Path, ...], measured: Path
     from .evaluate.blind_spots import measure_blind_spots, measure_damped
     from .evaluate.evaluation import evaluate as measure
     from .evaluate.evaluation import held_out_rows, measured_first_shells
-    from .export.bundle import update_card
+    from .export.bundle import read_card, write_card
 
     bundles = [load_bundle(path) for path in (bundle, *compare)]
     rows = read_training_set(data)
@@ -239,9 +256,9 @@ def evaluate(bundle: Path, data: Path, compare: tuple[Path, ...], measured: Path
             metrics["blind_spots"] += measure_damped(bundles[0], measured_references(measured))
         command += f" --measured {measured}"
         metrics["measured"] = measured_first_shells(bundles, measured)
-    card = dict(bundles[0].card)
+    card = read_card(bundle)
     card["metrics"] = metrics | {"command": command}
-    update_card(bundle, card)
+    write_card(bundle, card)
     from .export.card import model_card
 
     click.echo(model_card(card))

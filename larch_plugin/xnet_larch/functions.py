@@ -17,7 +17,8 @@ import numpy as np
 
 from xnet_onnx.bundle.load import Bundle, load_bundle
 from xnet_onnx.errors import SpectrumError
-from xnet_onnx.pipeline import DEFAULT_LEVEL, Prediction, predict_normalized
+from xnet_onnx.pipeline import predict_normalized
+from xnet_onnx.prediction import DEFAULT_LEVEL, Prediction
 
 from .groups import (
     check_element,

@@ -16,7 +16,7 @@ import numpy as np
 from xnet_onnx.bundle.load import Bundle
 from xnet_onnx.errors import ElementError, SpectrumError
 from xnet_onnx.output.text import as_block
-from xnet_onnx.pipeline import Prediction
+from xnet_onnx.prediction import Prediction
 from xnet_onnx.preprocess.normalize import check_spectrum, normalize, separate_duplicates
 from xnet_onnx.spectrum import FloatArray, NormalizedSpectrum
 
@@ -207,15 +207,18 @@ def other_element(group: Any, bundle: Bundle) -> str | None:
     bkg = getattr(getattr(group, "athena_params", None), "bkg", None)
     stated = (getattr(group, "element", None), getattr(group, "atsym", None), getattr(bkg, "z", None))
     names = [name.strip().capitalize() for name in stated if isinstance(name, str) and name.strip()]
-    if not names or names[0] == bundle.element:
+    if not names or names[0] in [one.element for one in bundle.absorbers]:
         return None
     xraydb = larch_module("xraydb")
     try:
         edges = xraydb.xray_edges(names[0])
     except ValueError:  # no element
         return None
-    low, high = bundle.e0_range
-    guessable = any(low <= edge.energy <= high for edge in edges.values())
+    guessable = any(
+        one.e0_range[0] <= edge.energy <= one.e0_range[1]
+        for edge in edges.values()
+        for one in bundle.absorbers
+    )
     return None if guessable and getattr(group, "element", None) is None else names[0]
 
 
@@ -235,8 +238,8 @@ def check_element(group: Any, bundle: Bundle) -> None:
     other = other_element(group, bundle)
     if other is not None:
         raise ElementError(
-            f"the group says its element is {other}; the model {bundle.title} knows {bundle.element} "
-            f"{bundle.edge} only: correct group.atsym if it is wrong"
+            f"the group says its element is {other}; the model {bundle.title} knows {bundle.knows} "
+            "only: correct group.atsym if it is wrong"
         )
 
 

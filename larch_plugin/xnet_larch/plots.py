@@ -28,7 +28,9 @@ def _shell_title(result: Any) -> str:
 def _refused(result: Any) -> bool:
     """Whether the spectrum is outside the domain and no distance was forced."""
     return (
-        result.confidence is not None and result.confidence.level == "outside" and result.first_shell is None
+        result.confidence is not None
+        and result.confidence.verdict == "outside"
+        and result.first_shell is None
     )
 
 
@@ -71,7 +73,7 @@ def draw_figure(result: Any, mark: str, path: Path | None) -> Any:
     left.set_title(f"{mark}{result.label}", fontsize=9, loc="left")
     verdict = result.confidence
     if verdict is not None:
-        right.set_title(f"confidence: {verdict.level}", fontsize=9, loc="right")
+        right.set_title(f"confidence: {verdict.verdict}", fontsize=9, loc="right")
     right.set_title(_shell_title(result), fontsize=9, loc="left")
     if _refused(result):
         refuse(right, verdict.reasons)

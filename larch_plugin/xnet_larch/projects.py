@@ -16,7 +16,7 @@ import numpy as np
 from xnet_onnx.bundle.load import Bundle
 from xnet_onnx.errors import OutputError, ReadError, SpectrumError, XnetError
 from xnet_onnx.files import replace_when_done
-from xnet_onnx.pipeline import DEFAULT_LEVEL, Prediction
+from xnet_onnx.prediction import DEFAULT_LEVEL, Prediction
 from xnet_onnx.preprocess.normalize import as_normalized
 
 from .functions import loaded_bundle, predict_group, record_call
@@ -166,8 +166,8 @@ def _other_edge(group: Any, bundle: Bundle) -> str:
     if _flag(group, "is_bkg") or _flag(group, "is_diff") or _flag(group, "is_pixel"):
         return "no mu(E)"
     energy = np.asarray(group.energy, dtype=np.float64)
-    low, high = bundle.e0_range
-    if energy.size and (energy.max() < low or energy.min() > high):
+    ranges = [one.e0_range for one in bundle.absorbers]
+    if energy.size and all(energy.max() < low or energy.min() > high for low, high in ranges):
         return f"energies from {energy.min():.0f} to {energy.max():.0f} eV"
     return ""
 
@@ -223,9 +223,7 @@ def _run(path: str | Path, bundle: Bundle, arguments: dict[str, Any]) -> tuple[P
         seen = (
             ", ".join(f"{outcome.label} ({outcome.reason})" for outcome in outcomes[:4]) or "no data at all"
         )
-        raise ReadError(
-            f"{file} holds no {bundle.element} {bundle.edge} spectrum, but {seen}; expected at least one"
-        )
+        raise ReadError(f"{file} holds no {bundle.knows} spectrum, but {seen}; expected at least one")
     return project, outcomes
 
 
@@ -279,7 +277,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "first_shell_sigma": None if shell is None else shell.r_sigma,
         "lower": None if shell is None else shell.lower,
         "upper": None if shell is None else shell.upper,
-        "confidence": None if done is None or done.confidence is None else done.confidence.level,
+        "confidence": None if done is None or done.confidence is None else done.confidence.verdict,
         "e0": None if done is None else float(done.preprocessing["e0"]),
         "energy_shift": outcome.shift,
         "warnings": [] if done is None else list(done.warnings),

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
         SpectrumError,
         XnetError,
     )
-    from .inference.peaks import FirstShell, Peak
-    from .pipeline import Prediction, predict, predict_many, predict_normalized
+    from .pipeline import predict, predict_many, predict_normalized
+    from .prediction import FirstShell, Peak, Prediction
     from .preprocess.normalize import as_normalized, normalize
     from .readers import Choice, read, read_all
     from .spectrum import NormalizedSpectrum, Spectrum

@@ -6,7 +6,9 @@ Energies in eV, rounded, after Elam, Ravel & Sieber, Radiat. Phys. Chem. 63 (200
 
 from __future__ import annotations
 
-__all__ = ["EDGES", "SYMBOLS", "as_edge", "as_element", "edges_between", "nearest_edge"]
+from dataclasses import dataclass
+
+__all__ = ["EDGES", "Absorber", "SYMBOLS", "as_edge", "as_element", "edges_between", "nearest_edge"]
 
 _TABLE = """
 Cd-L1:4018 Ca-K:4038 Sb-L3:4132 Sn-L2:4156 In-L1:4238 Te-L3:4341 Sb-L2:4380 Sn-L1:4465 Sc-K:4492
@@ -52,6 +54,52 @@ _NAMES = {
     "zinc": "Zn",
 }
 _EDGE_NAMES = {"1s": "K", "2s": "L1", "2p1/2": "L2", "2p3/2": "L3", "li": "L1", "lii": "L2", "liii": "L3"}
+
+
+@dataclass(frozen=True)
+class Absorber:
+    """An absorbing element, and the edge it is known by.
+
+    Parameters
+    ----------
+    element, edge : str
+    energy : float
+        Tabulated energy of the edge in eV.
+    e0_range : tuple of float
+        Lowest and highest e0 in eV that can be this edge, calibration errors of
+        a monochromator included.
+    """
+
+    element: str
+    edge: str
+    energy: float
+    e0_range: tuple[float, float]
+
+    @property
+    def number(self) -> int:
+        """Atomic number."""
+        return SYMBOLS.index(self.element) + 1
+
+    @property
+    def name(self) -> str:
+        """Element and edge: "Fe K"."""
+        return f"{self.element} {self.edge}"
+
+
+def lines_beside(e0: float) -> str:
+    """Name an L3 or L2 edge that a steepest rise fits well; "" where there is none.
+
+    Parameters
+    ----------
+    e0 : float
+        Energy of the rise in eV.
+    """
+    near = [
+        (abs(e0 - tabulated), f"{element} {edge} ({tabulated:.0f} eV)")
+        for (element, edge), tabulated in EDGES.items()
+        if edge in ("L3", "L2") and -4.0 <= e0 - tabulated <= 8.0
+    ]
+    return min(near)[1] if near else ""
 
 
 def as_element(text: str) -> str | None:

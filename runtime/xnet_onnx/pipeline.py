@@ -1,221 +1,160 @@
-"""The whole road for one spectrum or many, as the API, the CLI and Larch use it."""
+"""From spectra to predictions: the one place that knows the order of the steps.
+
+read -> preprocess -> inference -> uncertainty -> output. The command line, the
+page, maps and Larch all come through here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .bundle.load import Bundle, load_bundle
-from .errors import BundleError, XnetError
-from .inference.ensemble import run_ensemble, run_first_member, run_with_features
-from .inference.peaks import Curves, FirstShell, Peak, first_shell, peaks_of, read_curves
-from .inference.sensitivity import Stability, measure_stability, perturb
-from .preprocess.prepare import ModelInput, prepare_many, prepare_normalized
-from .spectrum import FloatArray, NormalizedSpectrum, Spectrum
+from .edges import Absorber
+from .errors import XnetError
+from .inference.ensemble import run_first_member, run_with_features
+from .inference.peaks import Curves, curves_of, join_curves, peaks_of
+from .inference.sensitivity import measure_sensitivity, perturb
+from .prediction import DEFAULT_LEVEL, VERDICTS, Confidence, FirstShell, Peak, Prediction, Sensitivity
+from .preprocess.prepare import prepare_many, prepare_normalized
+from .spectrum import ModelInput, NormalizedSpectrum, Spectrum
 from .uncertainty.domain import DomainScores, domain_of
-from .uncertainty.intervals import Evidence
-from .uncertainty.verdict import LEVELS, VERDICT_LEVEL, Confidence, grade, reasons_of
+from .uncertainty.intervals import Evidence, evidence_of
+from .uncertainty.verdict import Assessment, assess, reasons_of, unassessed
 
 __all__ = [
-    "DEFAULT_LEVEL",
-    "Prediction",
-    "Reading",
-    "evidence_of",
-    "interpret",
+    "Outcome",
+    "join_outcomes",
     "predict",
+    "predict_inputs",
     "predict_many",
     "predict_normalized",
-    "read_inputs",
+    "run_inputs",
 ]
 
-DEFAULT_LEVEL = 0.9
-#: Spectra interpreted at a time: more do not fit into the cache.
+#: Spectra predicted at a time: more do not fit into the cache.
 BATCH = 256
 NO_PEAK = "the predicted curve has no peak: no distance can be read from it"
+NOT_SHOWN = "outside the domain of the model: no distance is given (force gives it)"
+NOT_CALIBRATED = (
+    "this bundle is not calibrated: sigma is the spread of its members, not an error, and a spectrum it does "
+    "not know is not noticed"
+)
 
 
 @dataclass(frozen=True, eq=False)
-class Prediction:
-    """What the ensemble says about one spectrum.
-
-    Parameters
-    ----------
-    label : str
-        The file or group.
-    model : str
-        Name and version of the bundle.
-    element, edge : str
-    r : ndarray of float64, shape (n,)
-        Distances in Angstrom.
-    members : ndarray of float64, shape (m, n)
-        G2 of each member.
-    mean, sigma : ndarray of float64, shape (n,)
-        Mean and standard deviation over the members (paper section 2.4).
-    lower, upper : ndarray of float64, shape (n,), or None
-        Calibrated band; None where the bundle is not calibrated.
-    peaks : tuple of Peak
-        By ascending distance.
-    first_shell : FirstShell or None
-        None where the curve has no peak, or the spectrum is outside the domain.
-    confidence : Confidence or None
-        The verdict; None where the bundle is not calibrated.
-    energy : ndarray of float64, shape (k,)
-        Photon energy in eV of the spectrum as used.
-    spectrum : ndarray of float64, shape (k,)
-        The network's input.
-    preprocessing : dict
-        e0, edge_step, energy_shift, axis and the normalisation's parameters.
-    warnings : tuple of str
-    """
-
-    label: str
-    model: str
-    element: str
-    edge: str
-    r: FloatArray
-    members: FloatArray
-    mean: FloatArray
-    sigma: FloatArray
-    lower: FloatArray | None
-    upper: FloatArray | None
-    peaks: tuple[Peak, ...]
-    first_shell: FirstShell | None
-    confidence: Confidence | None
-    energy: FloatArray
-    spectrum: FloatArray
-    preprocessing: dict[str, Any]
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
+class Outcome:
     """What comes out for n model inputs, as arrays.
 
     Parameters
     ----------
     curves : Curves
-    lower, upper : ndarray of float64, shape (n, k)
-        Calibrated bands of G2.
-    half_width : ndarray of float64, shape (n,)
-        Of the first-shell interval, in Angstrom; NaN without a shell.
-    expected_error : ndarray of float64, shape (n,)
-        Expected size of the first-shell error, in Angstrom; NaN without a shell.
-    expected_mse : ndarray of float64, shape (n,)
-    shell_moved, curve_moved : ndarray of float64, shape (n,)
-        From `measure_stability`.
-    domain : DomainScores
-    level : ndarray of int8, shape (n,)
-        Place in `xnet_onnx.uncertainty.verdict.LEVELS`.
+    evidence : Evidence or None
+    scores : DomainScores or None
+        None for a bundle that is not calibrated.
+    assessment : Assessment
+        What may be shown.
     """
 
     curves: Curves
-    lower: FloatArray
-    upper: FloatArray
-    half_width: FloatArray
-    expected_error: FloatArray
-    expected_mse: FloatArray
-    shell_moved: FloatArray
-    curve_moved: FloatArray
-    domain: DomainScores
-    level: npt.NDArray[np.int8]
+    evidence: Evidence | None
+    scores: DomainScores | None
+    assessment: Assessment
 
 
-def evidence_of(
-    curves: Curves, shell_moved: FloatArray, curve_moved: FloatArray, domain_score: FloatArray
-) -> Evidence:
-    """What predictions give away about their own errors.
-
-    Parameters
-    ----------
-    curves : Curves
-    shell_moved, curve_moved : ndarray of float64, shape (n,)
-        From `measure_stability`.
-    domain_score : ndarray of float64, shape (n,)
-        By the model input alone.
-
-    Returns
-    -------
-    Evidence
-        Without a peak, that of a first shell the members do not agree on at all.
-    """
-    heights = curves.mean[curves.peaks.curve, curves.peaks.index]
-    return Evidence(
-        r_sigma=curves.of_first(curves.r_sigma, 1.0),
-        shell_height=curves.of_first(heights, 0.0),
-        shell_moved=shell_moved,
-        curve_moved=curve_moved,
-        domain_score=domain_score,
-        mean_sigma=curves.sigma.mean(axis=1),
-        mean_square=(curves.mean**2).mean(axis=1),
-    )
-
-
-def read_inputs(
-    values: npt.NDArray[np.float32], bundle: Bundle, *, level: float = DEFAULT_LEVEL, threads: int = 1
-) -> Reading:
-    """Run a calibrated bundle on model inputs, as arrays.
+def run_inputs(
+    values: npt.NDArray[np.float32],
+    bundle: Bundle,
+    absorbers: npt.NDArray[np.int64],
+    *,
+    level: float = DEFAULT_LEVEL,
+    force: bool = False,
+    threads: int = 1,
+) -> Outcome:
+    """Steps 3 and 4 for model inputs, as arrays.
 
     Parameters
     ----------
     values : ndarray of float32, shape (n, axis.count)
     bundle : Bundle
+    absorbers : ndarray of int64, shape (n,)
+        Atomic number of each absorber.
     level : float
         Coverage of the intervals.
+    force : bool
+        Show distances outside the domain too.
     threads : int
         Threads inside one operator.
 
     Returns
     -------
-    Reading
+    Outcome
 
     Raises
     ------
     OutputError
         If there is no interval at that level.
     BundleError
-        If the bundle is not calibrated, or the model cannot be run.
+        If the model cannot be run.
     """
+    members, features = run_with_features(bundle, values, absorbers, threads)
+    curves = curves_of(bundle.r, members)
     calibration, domain = bundle.calibration, bundle.domain
     if calibration is None or domain is None:
-        raise BundleError(
-            f"{bundle.title} is not calibrated; expected a bundle that knows its errors: run xnet-onnx "
-            "calibrate on it"
-        )
-    calibration.check_level(level)
-    members, features = run_with_features(bundle, values, threads)
-    curves = read_curves(bundle.r, members)
+        return Outcome(curves, None, None, unassessed(curves))
     copies = perturb(values, bundle.axis)
-    moved = run_first_member(bundle, copies.reshape(-1, bundle.axis.count), threads)
-    shell_moved, curve_moved = measure_stability(
+    moved = run_first_member(
+        bundle,
+        copies.reshape(-1, bundle.axis.count),
+        np.repeat(absorbers, copies.shape[1]),
+        threads,
+    )
+    shell_moved, curve_moved = measure_sensitivity(
         bundle.r, members[:, 0], moved.reshape(len(values), -1, bundle.r.size)
     )
     scores = domain_of(domain, bundle.axis, values, features)
     evidence = evidence_of(curves, shell_moved, curve_moved, scores.input_score)
-    lower, upper = calibration.band_of(curves.mean, curves.sigma, evidence, level)
-    shell = np.isfinite(curves.first_shell)
-    return Reading(
-        curves=curves,
-        lower=lower,
-        upper=upper,
-        half_width=np.where(shell, calibration.shell_half_width(evidence, level), np.nan),
-        expected_error=np.where(shell, calibration.shell_error(evidence), np.nan),
-        expected_mse=calibration.expected_mse(evidence),
-        shell_moved=shell_moved,
-        curve_moved=curve_moved,
-        domain=scores,
-        level=grade(
-            calibration,
-            scores.score,
-            np.where(shell, calibration.shell_half_width(evidence, VERDICT_LEVEL), np.nan),
+    assessment = assess(curves, evidence, scores, calibration, level=level, force=force)
+    return Outcome(curves, evidence, scores, assessment)
+
+
+def join_outcomes(parts: Sequence[Outcome]) -> Outcome:
+    """Outcomes of one calibrated bundle, one after the other.
+
+    Parameters
+    ----------
+    parts : sequence of Outcome
+
+    Returns
+    -------
+    Outcome
+    """
+    evidence = [part.evidence for part in parts if part.evidence is not None]
+    scores = [part.scores for part in parts if part.scores is not None]
+    return Outcome(
+        join_curves([part.curves for part in parts]),
+        Evidence(**_joined(evidence)),
+        DomainScores(
+            np.concatenate([one.score for one in scores]),
+            np.concatenate([one.input_score for one in scores]),
+            tuple(reasons for one in scores for reasons in one.reasons),
         ),
+        Assessment(**_joined([part.assessment for part in parts])),
     )
 
 
-def interpret(
+def _joined(parts: Sequence[Any]) -> dict[str, Any]:
+    """Fields of dataclasses of arrays, one after the other."""
+    return {
+        item.name: np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(parts[0])
+    }
+
+
+def predict_inputs(
     inputs: Sequence[ModelInput],
     bundle: Bundle,
     *,
@@ -223,7 +162,7 @@ def interpret(
     force: bool = False,
     threads: int = 1,
 ) -> list[Prediction]:
-    """Run the ensemble on model inputs and say what comes out.
+    """Steps 3 and 4 for model inputs, as predictions.
 
     Parameters
     ----------
@@ -249,110 +188,65 @@ def interpret(
     """
     if not inputs:
         return []
-    values = np.stack([item.values for item in inputs])
-    if bundle.calibration is None or bundle.domain is None:
-        curves = read_curves(bundle.r, run_ensemble(bundle, values, threads))
-        peaks = peaks_of(curves)
-        return [_uncalibrated(item, curves, i, peaks[i], bundle) for i, item in enumerate(inputs)]
-    reading = read_inputs(values, bundle, level=level, threads=threads)
-    peaks = peaks_of(reading.curves)
-    return [_calibrated(item, reading, i, peaks[i], bundle, level, force) for i, item in enumerate(inputs)]
+    outcome = run_inputs(
+        np.stack([item.values for item in inputs]),
+        bundle,
+        np.array([item.absorber for item in inputs], dtype=np.int64),
+        level=level,
+        force=force,
+        threads=threads,
+    )
+    peaks = peaks_of(outcome.curves)
+    return [_prediction(item, outcome, i, peaks[i], bundle, level) for i, item in enumerate(inputs)]
 
 
-def _calibrated(
-    inputs: ModelInput,
-    reading: Reading,
-    i: int,
-    peaks: tuple[Peak, ...],
-    bundle: Bundle,
-    level: float,
-    force: bool,
-) -> Prediction:
-    verdict = LEVELS[int(reading.level[i])]
-    hidden = verdict == "outside" and not force
-    stability = Stability(float(reading.shell_moved[i]), float(reading.curve_moved[i]))
-    warnings = inputs.warnings
-    shell: FirstShell | None = None
-    if peaks:
-        at, half = peaks[0].r, float(reading.half_width[i])
-        shell = FirstShell(at, peaks[0].r_sigma, max(0.0, at - half), at + half)
-    else:
-        warnings += (NO_PEAK,)
-    if hidden:
-        warnings += ("outside the domain of the model: no distance is given (--force, force=True gives it)",)
-    score = float(reading.domain.score[i])
-    confidence = Confidence(
-        level=verdict,
-        reasons=reasons_of(
-            verdict, score, reading.domain.reasons[i], stability, None if shell is None else shell.r_sigma
-        ),
+def _confidence(outcome: Outcome, i: int, level: float, r_sigma: float | None) -> Confidence | None:
+    evidence, scores, assessment = outcome.evidence, outcome.scores, outcome.assessment
+    if evidence is None or scores is None:
+        return None
+    verdict = VERDICTS[int(assessment.verdict[i])]
+    sensitivity = Sensitivity(float(evidence.shell_moved[i]), float(evidence.curve_moved[i]))
+    score = float(scores.score[i])
+    return Confidence(
+        verdict=verdict,
+        reasons=reasons_of(verdict, score, scores.reasons[i], sensitivity, r_sigma),
         interval_level=level,
         domain_score=score,
-        stability=stability,
-        expected_error=None if shell is None else float(reading.expected_error[i]),
-        expected_mse=float(reading.expected_mse[i]),
-    )
-    return _prediction(
-        inputs,
-        reading.curves,
-        i,
-        bundle,
-        lower=reading.lower[i],
-        upper=reading.upper[i],
-        peaks=() if hidden else peaks,
-        shell=None if hidden else shell,
-        confidence=confidence,
-        warnings=warnings,
-    )
-
-
-def _uncalibrated(
-    inputs: ModelInput, curves: Curves, i: int, peaks: tuple[Peak, ...], bundle: Bundle
-) -> Prediction:
-    """A prediction without intervals or verdict."""
-    warnings = inputs.warnings if peaks else (*inputs.warnings, NO_PEAK)
-    return _prediction(
-        inputs,
-        curves,
-        i,
-        bundle,
-        lower=None,
-        upper=None,
-        peaks=peaks,
-        shell=first_shell(peaks),
-        confidence=None,
-        warnings=(
-            *warnings,
-            "this bundle is not calibrated: sigma is the spread of its members, not an error, and a "
-            "spectrum it does not know is not noticed",
-        ),
+        sensitivity=sensitivity,
+        expected_error=None if r_sigma is None else float(assessment.expected_error[i]),
+        expected_mse=float(assessment.expected_mse[i]),
     )
 
 
 def _prediction(
-    inputs: ModelInput,
-    curves: Curves,
-    i: int,
-    bundle: Bundle,
-    *,
-    lower: FloatArray | None,
-    upper: FloatArray | None,
-    peaks: tuple[Peak, ...],
-    shell: FirstShell | None,
-    confidence: Confidence | None,
-    warnings: tuple[str, ...],
+    inputs: ModelInput, outcome: Outcome, i: int, peaks: tuple[Peak, ...], bundle: Bundle, level: float
 ) -> Prediction:
+    curves, assessment = outcome.curves, outcome.assessment
+    confidence = _confidence(outcome, i, level, peaks[0].r_sigma if peaks else None)
+    warnings = inputs.warnings
+    if not peaks:
+        warnings += (NO_PEAK,)
+    if not assessment.shown[i]:
+        warnings += (NOT_SHOWN,)
+        peaks = ()
+    if confidence is None:
+        warnings += (NOT_CALIBRATED,)
+    shell = None
+    if peaks:
+        ends = (float(assessment.lower[i]), float(assessment.upper[i])) if confidence else (None, None)
+        shell = FirstShell(peaks[0].r, peaks[0].r_sigma, *ends)
+    lower, upper = assessment.band_lower, assessment.band_upper
     return Prediction(
         label=inputs.label,
         model=bundle.title,
-        element=bundle.element,
-        edge=bundle.edge,
+        element=inputs.element,
+        edge=inputs.edge,
         r=bundle.r,
         members=curves.members[i],
         mean=curves.mean[i],
         sigma=curves.sigma[i],
-        lower=lower,
-        upper=upper,
+        lower=None if lower is None else lower[i],
+        upper=None if upper is None else upper[i],
         peaks=peaks,
         first_shell=shell,
         confidence=confidence,
@@ -405,7 +299,7 @@ def predict_many(
     predictions = (
         prediction
         for start in range(0, len(inputs), BATCH)
-        for prediction in interpret(
+        for prediction in predict_inputs(
             inputs[start : start + BATCH], bundle, level=level, force=force, threads=threads
         )
     )
@@ -476,6 +370,7 @@ def predict_normalized(
     spectrum: NormalizedSpectrum,
     *,
     bundle: Bundle | None = None,
+    absorber: Absorber | None = None,
     label: str = "spectrum",
     mu_source: str = "mu as given",
     level: float = DEFAULT_LEVEL,
@@ -489,6 +384,8 @@ def predict_normalized(
     spectrum : NormalizedSpectrum
     bundle : Bundle, optional
         The shipped one by default.
+    absorber : Absorber, optional
+        One of the bundle's; by the energy of the rise where it is not given.
     label, mu_source : str
         For the output.
     level : float
@@ -508,6 +405,6 @@ def predict_normalized(
         As `predict`.
     """
     bundle = load_bundle() if bundle is None else bundle
-    inputs = prepare_normalized(spectrum, bundle, label=label, mu_source=mu_source)
-    (result,) = interpret([inputs], bundle, level=level, force=force, threads=threads)
+    inputs = prepare_normalized(spectrum, bundle, absorber=absorber, label=label, mu_source=mu_source)
+    (result,) = predict_inputs([inputs], bundle, level=level, force=force, threads=threads)
     return result

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FloatArray", "NormalizedBatch", "NormalizedSpectrum", "Spectrum"]
+__all__ = ["FloatArray", "EnergyAxis", "ModelInput", "NormalizedBatch", "NormalizedSpectrum", "Spectrum"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -148,3 +149,73 @@ class NormalizedBatch:
             recipe=spectrum.recipe,
             warnings=spectrum.warnings,
         )
+
+
+@dataclass(frozen=True)
+class EnergyAxis:
+    """The energies of the network's input.
+
+    Parameters
+    ----------
+    kind : {"edge", "absolute"}
+        Whether `first` counts from the spectrum's half-step energy or is a
+        photon energy.
+    first, step : float
+        First point and spacing in eV.
+    count : int
+        Number of points.
+    scale_range : tuple of float, optional
+        Range in eV, from the half-step energy, over whose mean the spectrum is
+        divided. Without one the flattened spectrum is taken as it is.
+    """
+
+    kind: Literal["edge", "absolute"]
+    first: float
+    step: float
+    count: int
+    scale_range: tuple[float, float] | None = None
+
+    def from_edge(self) -> FloatArray:
+        """Energies in eV from the edge, shape (count,); an `absolute` axis is taken to start 10 eV below."""
+        return self.energies() - (0.0 if self.kind == "edge" else self.first + 10.0)
+
+    @property
+    def last(self) -> float:
+        """Last point in eV."""
+        return self.first + self.step * (self.count - 1)
+
+    def energies(self, half_step: float = 0.0) -> FloatArray:
+        """Photon energies in eV, shape (count,), of a spectrum with that half-step energy."""
+        origin = half_step if self.kind == "edge" else 0.0
+        return origin + self.first + self.step * np.arange(self.count, dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelInput:
+    """A spectrum made ready for the network.
+
+    Parameters
+    ----------
+    label : str
+    element : str
+        The absorber.
+    edge : str
+    absorber : int
+        Its atomic number.
+    values : ndarray of float32, shape (axis.count,)
+        The network's input.
+    energy : ndarray of float64, shape (axis.count,)
+        Their photon energies in eV.
+    preprocessing : dict
+        What was done, in words and numbers (the JSON key of that name).
+    warnings : tuple of str
+    """
+
+    label: str
+    element: str
+    edge: str
+    absorber: int
+    values: npt.NDArray[np.float32]
+    energy: FloatArray
+    preprocessing: dict[str, Any]
+    warnings: tuple[str, ...]

@@ -22,7 +22,7 @@ from xnet_exporter.train.presets import PRESETS, preset_from_dict
 from xnet_exporter.train.run import bootstrap, export_run, load_run, train
 from xnet_onnx import DataSetError, OutputError, load_bundle, predict, read
 from xnet_onnx.cli.verification import verify_bundle
-from xnet_onnx.inference.ensemble import open_session
+from xnet_onnx.inference.session import open_session
 from xnet_onnx.preprocess.align import half_step_energy
 
 from ..conftest import EXAMPLE

@@ -89,8 +89,8 @@ def test_save_and_read_session(larch, session, scorodite, tmp_path, capsys):
             assert vars(again)["r"] == value.r
             assert vars(again)["r_sigma"] == value.r_sigma
         elif name == "confidence":
-            assert vars(again)["level"] == value.level
-            assert vars(again)["stability"] == value.stability
+            assert vars(again)["verdict"] == value.verdict
+            assert vars(again)["sensitivity"] == value.sensitivity
         else:
             assert again == value
     assert not is_stale(read)

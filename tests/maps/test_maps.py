@@ -57,7 +57,7 @@ def test_pixels_are_predicted_as_spectra_are(expected: Maps) -> None:
         assert expected.first_shell[pixel] == pytest.approx(alone.first_shell.r, abs=1e-4)
         assert expected.first_shell_lower[pixel] == pytest.approx(alone.first_shell.lower, abs=1e-4)
         assert expected.first_shell_upper[pixel] == pytest.approx(alone.first_shell.upper, abs=1e-4)
-        assert expected.confidence[pixel] == CONFIDENCE[alone.confidence.level]
+        assert expected.confidence[pixel] == CONFIDENCE[alone.confidence.verdict]
         assert expected.edge_step[pixel] == pytest.approx(alone.preprocessing["edge_step"], rel=1e-6)
         assert expected.e0[pixel] == pytest.approx(alone.preprocessing["e0"], abs=1e-3)
         assert expected.half_step_energy[pixel] == pytest.approx(

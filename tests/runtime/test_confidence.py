@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +22,9 @@ from xnet_onnx import (
     predict_normalized,
     read,
 )
+from xnet_onnx.bundle.load import read_verified
 from xnet_onnx.cli import main
-from xnet_onnx.inference.sensitivity import BROADENINGS, LOST, SHIFTS, measure_stability, perturb
+from xnet_onnx.inference.sensitivity import BROADENINGS, LOST, SHIFTS, measure_sensitivity, perturb
 from xnet_onnx.pipeline import predict_many
 from xnet_onnx.preprocess.align import half_step_energy
 from xnet_onnx.spectrum import NormalizedSpectrum
@@ -31,9 +33,14 @@ from ..conftest import EXAMPLE, measured_files
 from ..synthetic import broadened
 
 
+def metrics_of(bundle: Bundle) -> dict[str, Any]:
+    metrics: dict[str, Any] = json.loads(read_verified(bundle.path, "metrics.json", bundle.card))
+    return metrics
+
+
 def test_error_rises_from_level_to_level(bundle: Bundle) -> None:
     for condition in ("calculated", "broadened"):
-        verdict = bundle.card["metrics"]["held_out"][condition]["confidence"]["verdict"]
+        verdict = metrics_of(bundle)["held_out"][condition]["confidence"]["verdict"]
         medians = [verdict[level]["median"] for level in ("high", "medium", "low")]
         assert all(median is not None for median in medians)
         assert medians == sorted(medians)
@@ -46,7 +53,7 @@ def test_good_spectra_are_not_outside(path: Path) -> None:
     spectrum = read(path)
     result = predict(spectrum.energy, spectrum.mu)
     assert result.confidence is not None
-    assert result.confidence.level != "outside"
+    assert result.confidence.verdict != "outside"
     assert result.first_shell is not None
     assert result.first_shell.lower is not None
     assert result.first_shell.lower < result.first_shell.r
@@ -103,7 +110,7 @@ def test_spoilt_spectra_are_outside_or_an_error(name: str, normalized: bool) -> 
     if isinstance(result, XnetError):
         return
     assert result.confidence is not None
-    assert result.confidence.level == "outside", result.confidence
+    assert result.confidence.verdict == "outside", result.confidence
     assert result.confidence.reasons
     assert result.first_shell is None
     assert result.peaks == ()
@@ -120,7 +127,7 @@ def test_outside_gives_no_distance_unless_forced(tmp_path: Path) -> None:
     data = json.loads(CliRunner().invoke(main, ["predict", str(path), "--normalized", "--json"]).stdout)
     assert data[0]["first_shell"] is None
     assert data[0]["peaks"] == []
-    assert data[0]["confidence"]["level"] == "outside"
+    assert data[0]["confidence"]["verdict"] == "outside"
     forced = CliRunner().invoke(main, ["predict", str(path), "--normalized", "--force"])
     assert " A (" in forced.stdout
     assert "90 %)  outside" in forced.stdout
@@ -136,7 +143,7 @@ def test_confidence_is_in_every_output() -> None:
     run = CliRunner().invoke(main, ["predict", str(EXAMPLE), "--level", "0.8"])
     assert "80 %)  high" in run.stdout
     (data,) = json.loads(CliRunner().invoke(main, ["predict", str(EXAMPLE), "--json"]).stdout)
-    assert set(data["confidence"]) >= {"level", "reasons", "interval_level", "domain_score", "stability"}
+    assert set(data["confidence"]) >= {"verdict", "reasons", "interval_level", "domain_score", "sensitivity"}
     assert data["confidence"]["interval_level"] == 0.9
     assert len(data["lower"]) == len(data["upper"]) == 50
     assert CliRunner().invoke(main, ["predict", str(EXAMPLE), "--level", "0.2"]).exit_code == 2
@@ -169,7 +176,7 @@ def test_stability_by_hand() -> None:
 
     own = np.array([peak(2.0), peak(2.0), peak(2.0), np.zeros(50)])
     copies = [[peak(2.0)] * 2, [peak(2.0), peak(2.07)], [peak(2.0), np.zeros(50)], [np.zeros(50)] * 2]
-    shell, curve = measure_stability(r, own, np.array(copies))
+    shell, curve = measure_sensitivity(r, own, np.array(copies))
     assert shell == pytest.approx([0.0, 0.07, LOST, 0.0], abs=1e-3)
     assert curve[0] == 0.0
     assert curve[1] > 0.1
@@ -191,5 +198,5 @@ def test_perturbed_copies(bundle: Bundle) -> None:
 
 def test_expected_error_is_better_than_sigma(bundle: Bundle) -> None:
     for condition in ("calculated", "broadened"):
-        found = bundle.card["metrics"]["held_out"][condition]["confidence"]
+        found = metrics_of(bundle)["held_out"][condition]["confidence"]
         assert found["expected_mse_pearson"] > found["sigma_mse_pearson"]

@@ -8,11 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from xnet_onnx import cli
+from xnet_onnx.edges import Absorber
 from xnet_onnx.errors import ColumnError, CoverageError, EdgeError
 from xnet_onnx.readers import read, read_all
 from xnet_onnx.readers.foil import first_inflection, foil_shift
 
 from ..synthetic import SHARED, scorodite, table
+
+IRON = Absorber("Fe", "K", 7112.0, (7095.0, 7145.0))
 
 
 def foil(energy: np.ndarray, at: float) -> np.ndarray:
@@ -24,7 +27,7 @@ def foil(energy: np.ndarray, at: float) -> np.ndarray:
 def test_the_first_inflection_is_found(at: float) -> None:
     energy = np.arange(7000.0, 7250.0, 0.35)
     assert first_inflection(energy, foil(energy, at), 7112.0) == pytest.approx(at, abs=0.05)
-    assert foil_shift(energy, foil(energy, at), 7112.0) == pytest.approx(7112.0 - at, abs=0.05)
+    assert foil_shift(energy, foil(energy, at), "Fe", (IRON,)) == pytest.approx(7112.0 - at, abs=0.05)
 
 
 def test_what_is_no_foil() -> None:
@@ -63,8 +66,8 @@ def test_calibration_on_the_command_line(tmp_path, monkeypatch) -> None:
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the collected files are not here")
 def test_measured_foils() -> None:
     spectrum = read(SHARED / "experimental" / "Fe_Foil_rt_2016Foils.xdi")
-    assert foil_shift(spectrum.energy, spectrum.mu, 7112.0) == pytest.approx(1.15, abs=0.1)
+    assert foil_shift(spectrum.energy, spectrum.mu, None, (IRON,)) == pytest.approx(1.15, abs=0.1)
     # The shift that Athena's user recorded in the project.
     spectrum = read(f"{SHARED}/experimental/Fe.prj:Fe foil")
-    recorded = foil_shift(spectrum.energy - spectrum.energy_shift, spectrum.mu, 7112.0)
+    recorded = foil_shift(spectrum.energy - spectrum.energy_shift, spectrum.mu, "Fe", (IRON,))
     assert recorded == pytest.approx(spectrum.energy_shift, abs=0.1)

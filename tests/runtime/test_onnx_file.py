@@ -140,7 +140,7 @@ def bundle(tmp_path) -> Path:
     """A copy of the shipped bundle to change."""
     folder = tmp_path / "b"
     folder.mkdir()
-    for name in ("bundle.json", "ensemble.onnx"):
+    for name in ("bundle.json", "ensemble.onnx", "statistics.npz"):
         shutil.copy(default_bundle_path() / name, folder / name)
     return folder
 
@@ -162,7 +162,10 @@ def bundle(tmp_path) -> Path:
         (("members",), None),
         (("files",), []),
         (("files",), {"ensemble.onnx": 3}),
-        (("e0_range",), [1]),
+        (("absorbers",), []),
+        (("absorbers", 0, "e0_range"), [1]),
+        (("absorbers", 0, "energy"), float("nan")),
+        (("absorbers", 0, "element"), "Xx"),
         (("axis",), [1, 2]),
     ],
 )

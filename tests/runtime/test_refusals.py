@@ -152,7 +152,9 @@ def test_noise_is_no_glitch() -> None:
     energy, mu = scorodite_mu()
     for seed in range(20):
         noisy = mu + np.random.default_rng(seed).normal(0.0, 0.01, mu.size)
-        (warnings,), errors = check_edges(NormalizedBatch.of(normalize(energy, noisy)), load_bundle())
+        (warnings,), errors = check_edges(
+            NormalizedBatch.of(normalize(energy, noisy)), load_bundle(), load_bundle().absorber("Fe")
+        )
         assert not errors
         assert not any("glitch" in warning for warning in warnings)
 

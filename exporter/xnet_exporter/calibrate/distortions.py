@@ -1,4 +1,4 @@
-"""Spectra spoilt on purpose: to fit the named doubts of the domain with, and to measure them."""
+"""Spectra distorted on purpose: to fit the named artefacts of the domain with, and to measure them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from xnet_onnx.errors import XnetError
-from xnet_onnx.preprocess.align import EnergyAxis, half_step_energy
-from xnet_onnx.spectrum import FloatArray
+from xnet_onnx.preprocess.align import align_one
+from xnet_onnx.spectrum import EnergyAxis, FloatArray
 
 from ..data.sets import Row
 from ..train.augment import broaden
 
 __all__ = ["broadened_input", "flattened", "realigned", "self_absorbed"]
+
+#: How far, in eV, the ends of a distorted spectrum are held.
+HELD = 30.0
 
 
 def self_absorbed(spectra: FloatArray, strength: float | FloatArray) -> FloatArray:
@@ -48,7 +51,7 @@ def flattened(spectra: FloatArray, axis: EnergyAxis, factor: float | FloatArray)
     -------
     ndarray of float64, shape (..., axis.count)
     """
-    above = axis.energies() > (2.0 if axis.kind == "edge" else axis.first + 12.0)
+    above = axis.from_edge() > 2.0
     return np.where(above | (spectra > 1.0), 1.0 + factor * (spectra - 1.0), spectra)
 
 
@@ -67,12 +70,21 @@ def broadened_input(row: Row, axis: EnergyAxis, fwhm: float) -> FloatArray:
     ndarray of float64, shape (axis.count,)
     """
     energy, mu = broaden(row.energy, row.mu, fwhm)
-    origin = half_step_energy(energy, mu) if axis.kind == "edge" else 0.0
-    return np.interp(axis.energies(origin), energy, mu)
+    return _held(energy, mu, axis).astype(np.float64)
+
+
+def _held(energy: FloatArray, mu: FloatArray, axis: EnergyAxis) -> npt.NDArray[np.float32]:
+    """`align_one` for a spectrum that may not reach the ends of the axis: its ends are held."""
+    below, above = (
+        energy[0] - np.arange(HELD, 0.0, -axis.step),
+        energy[-1] + np.arange(axis.step, HELD, axis.step),
+    )
+    padded = np.pad(mu, (below.size, above.size), mode="edge")
+    return align_one(np.concatenate([below, energy, above]), padded, axis)[0]
 
 
 def realigned(spectra: Iterable[FloatArray], axis: EnergyAxis) -> tuple[npt.NDArray[np.float32], list[int]]:
-    """Shift spoilt spectra back to their own half-step energy, as the runtime would.
+    """Shift distorted spectra back to their own half-step energy, as the runtime would.
 
     Parameters
     ----------
@@ -89,9 +101,8 @@ def realigned(spectra: Iterable[FloatArray], axis: EnergyAxis) -> tuple[npt.NDAr
     kept, aligned = [], []
     for i, values in enumerate(spectra):
         try:
-            origin = half_step_energy(energy, values) if axis.kind == "edge" else 0.0
+            aligned.append(_held(energy, values, axis))
         except XnetError:
             continue
         kept.append(i)
-        aligned.append(values if axis.kind != "edge" else np.interp(energy + origin, energy, values))
     return np.array(aligned, dtype=np.float32), kept

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from xnet_onnx.preprocess.align import resample
+from xnet_onnx.bundle.statistics import Gaussian, Space
+from xnet_onnx.preprocess.align import align_one
 from xnet_onnx.spectrum import FloatArray
-from xnet_onnx.uncertainty.domain import Gaussian, Space, describe, smoothed
+from xnet_onnx.uncertainty.domain import describe, smoothed
 
 from ..data.sets import Row
 from ..train.augment import augment, spectrum_bank
@@ -27,7 +28,7 @@ DRAWS = 4
 #: Share of good training spectra above the threshold of each look, and outside each descriptor's range.
 ALARM = 0.002
 #: The same for a named doubt: spoilt spectra lie close to good ones, and missing one is worse.
-DOUBT_ALARM = 0.003
+ARTEFACT_ALARM = 0.003
 #: Measured spectra differ from calculated ones in ways that are no fault: they may be this much
 #: further out than the threshold of theory.
 MEASURED_MARGIN = 2.0
@@ -78,9 +79,7 @@ def domain_inputs(
         The spectra as calculated first.
     """
     axis = preset.axis
-    plain = np.stack(
-        [resample(row.energy, row.mu, axis, origin) for row, origin in zip(rows, origins, strict=True)]
-    )
+    plain = np.stack([align_one(row.energy, row.mu, axis)[0] for row in rows])
     if preset.augmentation is None:
         return plain
     bank = torch.from_numpy(spectrum_bank(rows, origins, axis, preset.augmentation, seed))
@@ -94,7 +93,7 @@ def fit_domain(
     rows: list[Row],
     origins: FloatArray,
     preset: Preset,
-    features_of: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32] | None],
+    features_of: Callable[[npt.NDArray[np.float32], npt.NDArray[np.int64]], npt.NDArray[np.float32] | None],
     seed: int,
 ) -> dict[str, Any]:
     """Fit everything in `xnet_onnx.uncertainty.domain.Domain`.
@@ -123,24 +122,25 @@ def fit_domain(
     valid = _fit_gaussian(scores)
     value: dict[str, Any] = {
         "alarm": ALARM,
-        "doubt_alarm": DOUBT_ALARM,
+        "artefact_alarm": ARTEFACT_ALARM,
         "space": _space_json(space),
         "distance": _scale_json(np.sqrt(np.mean(scores**2, axis=1)), margin=MEASURED_MARGIN),
         "residual": _scale_json(residual, margin=MEASURED_MARGIN),
         "valid": _gaussian_json(valid),
-        "doubts": [],
+        "artefacts": [],
         "features": None,
-        "descriptors": [],
+        "properties": [],
     }
-    for name, spoilt in _spoilt(rows, origins, preset, rng, seed).items():
+    for name, spoilt in _distorted(rows, origins, preset, rng, seed).items():
         gaussian = _fit_gaussian(space.project(smoothed(spoilt, axis))[0])
         ratio = gaussian.log_density(scores) - valid.log_density(scores)
-        value["doubts"].append(
+        value["artefacts"].append(
             {"name": name, "reason": REASONS[name]}
             | _gaussian_json(gaussian)
-            | _scale_json(ratio, DOUBT_ALARM)
+            | _scale_json(ratio, ARTEFACT_ALARM)
         )
-    features = features_of(good)
+    absorbers = np.array([row.absorber for row in rows], dtype=np.int64)
+    features = features_of(good, np.tile(absorbers, len(good) // len(rows)))
     if features is not None:
         feature_space = _fit_space(features, FEATURE_COMPONENTS)
         projected, _ = feature_space.project(features.astype(np.float64))
@@ -149,11 +149,11 @@ def fit_domain(
         )
     for name, values in describe(good, axis).items():
         low, high = np.quantile(values, [ALARM, 1 - ALARM])
-        value["descriptors"].append({"name": name, "low": _short(low), "high": _short(high)})
+        value["properties"].append({"name": name, "low": _short(low), "high": _short(high)})
     return value
 
 
-def _spoilt(
+def _distorted(
     rows: list[Row], origins: FloatArray, preset: Preset, rng: np.random.Generator, seed: int
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Good spectra spoilt in the ways we have names for; noise comes after, as in a measurement."""
@@ -168,7 +168,7 @@ def _spoilt(
         factor = rng.uniform(low, high, size=(len(some), 1))
         found[name] = realigned(flattened(some, axis, factor), axis)[0]
     broadened = []
-    ramp = np.clip(axis.energies() / axis.last, 0.0, None) if axis.kind == "edge" else np.zeros(axis.count)
+    ramp = np.clip(axis.from_edge() / axis.from_edge()[-1], 0.0, None) * (augmentation is not None)
     for row in rows:
         values = broadened_input(row, axis, float(rng.uniform(6.0, 10.0)))
         if augmentation is not None:

@@ -22,26 +22,25 @@ import numpy.typing as npt
 import torch
 
 from xnet_onnx.bundle.load import Bundle, load_bundle, read_verified
+from xnet_onnx.bundle.statistics import (
+    STATISTICS_VERSION,
+    Calibration,
+    Domain,
+    parse_calibration,
+    parse_domain,
+)
 from xnet_onnx.errors import DataSetError, XnetError
 from xnet_onnx.inference.ensemble import run_with_features
-from xnet_onnx.inference.peaks import first_peaks, peak_positions, read_curves
-from xnet_onnx.inference.sensitivity import measure_stability, perturb
-from xnet_onnx.pipeline import evidence_of, predict_many
-from xnet_onnx.preprocess.align import EnergyAxis
-from xnet_onnx.spectrum import FloatArray
-from xnet_onnx.uncertainty.domain import Domain, domain_of, parse_domain
-from xnet_onnx.uncertainty.intervals import (
-    G2_RESOLUTION,
-    RESOLUTION,
-    Calibration,
-    Evidence,
-    band_scale,
-    parse_calibration,
-)
+from xnet_onnx.inference.peaks import curves_of, first_peaks, peak_positions
+from xnet_onnx.inference.sensitivity import measure_sensitivity, perturb
+from xnet_onnx.pipeline import predict_many
+from xnet_onnx.spectrum import EnergyAxis, FloatArray
+from xnet_onnx.uncertainty.domain import domain_of
+from xnet_onnx.uncertainty.intervals import G2_RESOLUTION, RESOLUTION, Evidence, band_scale, evidence_of
 
 from ..data.measured import measured_references
 from ..data.sets import Row, read_training_set, select_axis
-from ..export.bundle import update_card
+from ..export.bundle import read_card, write_card
 from ..train.networks import Ensemble
 from ..train.presets import preset_from_dict
 from ..train.run import load_run, train
@@ -59,6 +58,8 @@ RAMP = 0.25
 LEVELS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99)
 #: Half widths of the 90 % first-shell interval, in Angstrom, up to which confidence is high, medium.
 HIGH, MEDIUM = 0.1, 0.25
+#: Movement of the first shell under a shift or broadening, in Angstrom, from which confidence is low.
+UNSTABLE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,10 +113,10 @@ def observe(
         with torch.no_grad():
             own = ensemble(torch.from_numpy(part)).double().numpy()
             moved = ensemble.member(0)(torch.from_numpy(copies.reshape(-1, axis.count))).double().numpy()
-        shell_moved, curve_moved = measure_stability(
+        shell_moved, curve_moved = measure_sensitivity(
             r, own[:, 0], moved.reshape(len(part), copies.shape[1], r.size)
         )
-        curves = read_curves(r, own)
+        curves = curves_of(r, own)
         score = domain_of(domain, axis, part, None).input_score
         parts.append(
             Observations(
@@ -201,6 +202,7 @@ def fit_calibration(seen: Observations) -> dict[str, Any]:
         "shell_widening": 1.0,
         "high": HIGH,
         "medium": MEDIUM,
+        "unstable": UNSTABLE,
         "spectra": len(seen.error),
         "method": f"cross-validation over {USED} of {PARTS} parts of the training compositions",
     }
@@ -251,13 +253,18 @@ def calibrate(path: Path, folder: Path, work: Path, measured: Path | None = None
         chosen = [index[i] for i in ids]
         return [covered.rows[i] for i in chosen], origins[chosen]
 
-    def features_of(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
-        parts = [run_with_features(bundle, inputs[i : i + CHUNK])[1] for i in range(0, len(inputs), CHUNK)]
+    def features_of(
+        inputs: npt.NDArray[np.float32], absorbers: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32] | None:
+        parts = [
+            run_with_features(bundle, inputs[i : i + CHUNK], absorbers[i : i + CHUNK])[1]
+            for i in range(0, len(inputs), CHUNK)
+        ]
         found = [part for part in parts if part is not None]
         return np.concatenate(found) if found else None
 
     domain_value = fit_domain(*rows_of(record["training"]), preset, features_of, seed)
-    domain = parse_domain(domain_value)
+    domain = parse_domain(domain_value, preset.axis.count)
     parts: list[Observations] = []
     for k in range(USED):
         out = work / f"fold_{k}_of_{PARTS}"
@@ -289,7 +296,7 @@ def calibrate(path: Path, folder: Path, work: Path, measured: Path | None = None
     if measured is not None:
         value |= _widening(load_bundle(path), measured)
         _write(path, bundle, value, domain_value)
-    return parse_calibration(value)
+    return parse_calibration(value, bundle.r.size)
 
 
 def _widening(bundle: Bundle, folder: Path) -> dict[str, Any]:
@@ -351,6 +358,6 @@ def _weighted_quantile(pairs: Sequence[tuple[str, float | FloatArray]], level: f
 
 
 def _write(path: Path, bundle: Bundle, calibration: dict[str, Any], domain: dict[str, Any]) -> None:
-    card = dict(bundle.card)
-    card.update(calibration=calibration, domain=domain, metrics=None)
-    update_card(path, card)
+    card = read_card(path)
+    card.update(calibration=calibration, domain=domain, statistics_version=STATISTICS_VERSION, metrics=None)
+    write_card(path, card)

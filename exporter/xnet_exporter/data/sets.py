@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from xnet_onnx.errors import DataSetError, XnetError
-from xnet_onnx.preprocess.align import EnergyAxis, check_coverage, half_step_energy
-from xnet_onnx.spectrum import FloatArray
+from xnet_onnx.preprocess.align import align_one
+from xnet_onnx.spectrum import EnergyAxis, FloatArray
 
 from .descriptor import RadialGrid, g2_of_shells, neighbours
 
@@ -55,6 +55,11 @@ class Row:
     distances, numbers : ndarray, shape (m,)
         Distance in Angstrom and atomic number of every atom within the cutoff,
         nearest first.
+    absorber : int
+        Atomic number of the absorber.
+    source : str
+        Where the structure comes from: "mineral", "mvar", "built", "molecule";
+        "" where the set does not say.
     """
 
     id: str
@@ -64,6 +69,8 @@ class Row:
     g2: FloatArray
     distances: FloatArray
     numbers: npt.NDArray[np.int64]
+    absorber: int = 26
+    source: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +184,9 @@ def read_training_set(folder: Path, grid: RadialGrid | None = None) -> TrainingS
             left_out.append((row_id, "the structure has no atom within the cutoff"))
             continue
         target = g2_of_shells(distances, numbers, grid)
-        rows.append(Row(row_id, name, energy, mu, target, distances, numbers))
+        number = int(atoms.numbers[absorber])
+        source = str(atoms.info.get("source", ""))
+        rows.append(Row(row_id, name, energy, mu, target, distances, numbers, number, source))
     if not rows:
         reason = f": the first of {len(left_out)}: {left_out[0][1]}" if left_out else ""
         raise DataSetError(f"{folder} holds no usable spectrum{reason}")
@@ -289,8 +298,7 @@ def select_axis(data: TrainingSet, axis: EnergyAxis) -> tuple[TrainingSet, Float
     rows, origins, left_out = [], [], list(data.left_out)
     for row in data.rows:
         try:
-            origin = half_step_energy(row.energy, row.mu) if axis.kind == "edge" else 0.0
-            check_coverage(row.energy, axis, origin)
+            _, origin = align_one(row.energy, row.mu, axis)
         except XnetError as error:
             left_out.append((row.id, str(error)))
             continue

@@ -14,15 +14,15 @@ import numpy.typing as npt
 
 from xnet_onnx.bundle.load import Bundle
 from xnet_onnx.errors import XnetError
+from xnet_onnx.prediction import VERDICTS
 from xnet_onnx.preprocess.normalize import normalize
 from xnet_onnx.preprocess.prepare import prepare
 from xnet_onnx.spectrum import FloatArray, Spectrum
-from xnet_onnx.uncertainty.verdict import LEVELS
 
 from ..calibrate.distortions import broadened_input, flattened, realigned, self_absorbed
 from ..data.measured import Reference
 from ..data.sets import Row
-from .evaluation import MEASURED_BROADENING, model_inputs, predictions_for
+from .evaluation import MEASURED_BROADENING, absorbers_of, model_inputs, run_held_out
 
 __all__ = ["measure_blind_spots", "measure_damped"]
 
@@ -34,14 +34,19 @@ NOISE = 0.003
 IRON = 26
 
 
-def _count(bundle: Bundle, inputs: npt.NDArray[np.float32], targets: FloatArray, case: str) -> dict[str, Any]:
-    seen = predictions_for(bundle, inputs, targets)
-    levels = [item.confidence.level if item.confidence else "" for item in seen.predictions]
+def _count(
+    bundle: Bundle,
+    inputs: npt.NDArray[np.float32],
+    absorbers: npt.NDArray[np.int64],
+    targets: FloatArray,
+    case: str,
+) -> dict[str, Any]:
+    seen = run_held_out(bundle, inputs, absorbers, targets)
     errors = seen.shell_error[np.isfinite(seen.shell_error)]
     return {
         "case": case,
         "spectra": len(inputs),
-        "levels": {level: float(np.mean([found == level for found in levels])) for level in LEVELS},
+        "verdicts": {verdict: float(seen.share(verdict).mean()) for verdict in VERDICTS},
         "median": float(np.median(errors)) if errors.size else None,
         "p90": float(np.percentile(errors, 90)) if errors.size else None,
     }
@@ -62,34 +67,41 @@ def measure_blind_spots(bundle: Bundle, rows: tuple[Row, ...], seed: int = 0) ->
     Returns
     -------
     list of dict
-        `case`, `spectra`, `levels` (share of each), `median` and `p90` of the
+        `case`, `spectra`, `verdicts` (share of each), `median` and `p90` of the
         first-shell error in Angstrom (distances given by force).
     """
     rng = np.random.default_rng([seed, 6])
     quiet = model_inputs(rows, bundle, MEASURED_BROADENING)
     plain = (quiet + NOISE * rng.normal(size=quiet.shape)).astype(np.float32)
     targets = np.stack([row.g2 for row in rows])
-    results = [_count(bundle, plain, targets, "good spectra")]
+    absorbers = absorbers_of(rows)
+    results = [_count(bundle, plain, absorbers, targets, "good spectra")]
 
     def noisy(spectra: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return (spectra + NOISE * rng.normal(size=spectra.shape)).astype(np.float32)
 
-    def spoilt(spectra: FloatArray, case: str) -> None:
+    def distorted(spectra: FloatArray, case: str) -> None:
         inputs, kept = realigned(spectra, bundle.axis)
-        results.append(_count(bundle, noisy(inputs), targets[kept], case))
+        results.append(_count(bundle, noisy(inputs), absorbers[kept], targets[kept], case))
 
     values = quiet.astype(np.float64)
     for strength, word in ((1.0, "moderate"), (4.0, "strong")):
-        spoilt(self_absorbed(values, strength), f"self-absorption, {word}: mu / (1 + {strength:g} mu)")
+        distorted(self_absorbed(values, strength), f"self-absorption, {word}: mu / (1 + {strength:g} mu)")
     for factor in (0.6, 0.3):
-        spoilt(flattened(values, bundle.axis, factor), f"structure above the edge times {factor:g}")
+        distorted(flattened(values, bundle.axis, factor), f"structure above the edge times {factor:g}")
     for fwhm in (5.0, 8.0):
         broad = np.array([broadened_input(row, bundle.axis, fwhm) for row in rows], dtype=np.float32)
-        results.append(_count(bundle, noisy(broad), targets, f"broadened by {fwhm:g} eV FWHM"))
+        results.append(_count(bundle, noisy(broad), absorbers, targets, f"broadened by {fwhm:g} eV FWHM"))
     order = rng.permutation(len(rows))
     mixed, kept = realigned(0.5 * (values + values[order]), bundle.axis)
     results.append(
-        _count(bundle, noisy(mixed), 0.5 * (targets + targets[order])[kept], "two sites, half and half")
+        _count(
+            bundle,
+            noisy(mixed),
+            absorbers[kept],
+            0.5 * (targets + targets[order])[kept],
+            "two sites, half and half",
+        )
     )
     kinds = {
         "minerals": [row.id.startswith("amcsd") for row in rows],
@@ -106,7 +118,7 @@ def measure_blind_spots(bundle: Bundle, rows: tuple[Row, ...], seed: int = 0) ->
     for case, flags in kinds.items():
         chosen = np.flatnonzero(flags)
         if chosen.size:
-            results.append(_count(bundle, plain[chosen], targets[chosen], case))
+            results.append(_count(bundle, plain[chosen], absorbers[chosen], targets[chosen], case))
     return results
 
 
@@ -127,20 +139,22 @@ def measure_damped(bundle: Bundle, references: list[Reference]) -> list[dict[str
     """
     results = []
     for strength in (0.0, 1.0, 4.0):
-        inputs, targets = [], []
+        inputs, absorbers, targets = [], [], []
         for item in references:
             done = normalize(item.spectrum.energy, item.spectrum.mu)
             damped = Spectrum(done.energy, self_absorbed(done.flat, strength), label=item.name)
             try:
-                inputs.append(prepare(damped, bundle, normalized=True).values)
+                ready = prepare(damped, bundle, normalized=True)
             except XnetError:
                 continue
+            inputs.append(ready.values)
+            absorbers.append(ready.absorber)
             targets.append(item.g2)
         case = f"measured, mu / (1 + {strength:g} mu)" if strength else "measured, as they are"
-        found = _count(bundle, np.array(inputs), np.array(targets), case)
+        found = _count(bundle, np.array(inputs), np.array(absorbers), np.array(targets), case)
         share = len(inputs) / len(references)
-        found["levels"] = {level: share * value for level, value in found["levels"].items()}
-        found["levels"]["outside"] += 1.0 - share
+        found["verdicts"] = {name: share * value for name, value in found["verdicts"].items()}
+        found["verdicts"]["outside"] += 1.0 - share
         found["spectra"] = len(references)
         results.append(found)
     return results

@@ -17,12 +17,12 @@ import numpy.typing as npt
 from xnet_onnx.bundle.load import Bundle, read_verified
 from xnet_onnx.errors import DataSetError, XnetError
 from xnet_onnx.inference.ensemble import run_ensemble
-from xnet_onnx.inference.peaks import peak_positions
-from xnet_onnx.pipeline import Prediction, interpret, predict_many
-from xnet_onnx.preprocess.align import half_step_energy, resample
-from xnet_onnx.preprocess.prepare import ModelInput
+from xnet_onnx.inference.peaks import first_peaks, peak_positions
+from xnet_onnx.pipeline import Outcome, join_outcomes, predict_many, run_inputs
+from xnet_onnx.prediction import VERDICTS
+from xnet_onnx.preprocess.align import align_one
 from xnet_onnx.spectrum import FloatArray
-from xnet_onnx.uncertainty.verdict import LEVELS
+from xnet_onnx.uncertainty.verdict import Assessment, assess
 
 from ..data.measured import measured_references
 from ..data.sets import Row, TrainingSet, hold_out, select_axis
@@ -33,14 +33,15 @@ __all__ = [
     "NEAR",
     "PeakErrors",
     "Trusted",
+    "absorbers_of",
     "evaluate",
     "held_out_rows",
     "measured_first_shells",
     "metrics",
     "model_inputs",
     "peak_errors",
-    "predictions_for",
     "run_chunks",
+    "run_held_out",
     "trust",
 ]
 
@@ -127,14 +128,25 @@ def model_inputs(rows: tuple[Row, ...], bundle: Bundle, broadening: float = 0.0)
     inputs = []
     for row in rows:
         energy, mu = broaden(row.energy, row.mu, broadening)
-        origin = half_step_energy(energy, mu) if bundle.axis.kind == "edge" else 0.0
-        inputs.append(resample(energy, mu, bundle.axis, origin))
+        inputs.append(align_one(energy, mu, bundle.axis)[0])
     return np.stack(inputs)
 
 
-def run_chunks(bundle: Bundle, inputs: npt.NDArray[np.float32]) -> FloatArray:
+def absorbers_of(rows: tuple[Row, ...] | list[Row]) -> npt.NDArray[np.int64]:
+    """Atomic number of each absorber, shape (n,)."""
+    return np.array([row.absorber for row in rows], dtype=np.int64)
+
+
+def run_chunks(
+    bundle: Bundle, inputs: npt.NDArray[np.float32], absorbers: npt.NDArray[np.int64]
+) -> FloatArray:
     """G2 of each member, shape (n, m, k), for any number of model inputs, shape (n, axis.count)."""
-    return np.concatenate([run_ensemble(bundle, inputs[i : i + CHUNK]) for i in range(0, len(inputs), CHUNK)])
+    return np.concatenate(
+        [
+            run_ensemble(bundle, inputs[i : i + CHUNK], absorbers[i : i + CHUNK])
+            for i in range(0, len(inputs), CHUNK)
+        ]
+    )
 
 
 def evaluate(bundle: Bundle, data: TrainingSet) -> dict[str, Any]:
@@ -157,35 +169,56 @@ def evaluate(bundle: Bundle, data: TrainingSet) -> dict[str, Any]:
     ids = tuple(row.id for row in held.rows)
     result: dict[str, Any] = {"set": data.name, "sha256": data.sha256}
     names = [row.name for row in held.rows]
+    absorbers = absorbers_of(held.rows)
     for condition, broadening in (("calculated", 0.0), ("broadened", MEASURED_BROADENING)):
         inputs = model_inputs(held.rows, bundle, broadening)
-        members = run_chunks(bundle, inputs)
+        members = run_chunks(bundle, inputs, absorbers)
         result[condition] = metrics(HeldOut(ids, members, targets), bundle.r)
         if bundle.calibration is not None:
-            result[condition]["confidence"] = trust(bundle, inputs, targets, names)
+            result[condition]["confidence"] = trust(bundle, inputs, absorbers, targets, names)
     return result
 
 
 @dataclass(frozen=True, eq=False)
 class Trusted:
-    """Verdicts and intervals for held-out spectra beside the truth.
+    """What comes out for held-out spectra beside the truth; without the widening for measured spectra.
 
     Parameters
     ----------
-    predictions : list of Prediction, length n
-        With distances outside the domain too.
+    bundle : Bundle
+        Calibrated, without widening.
+    outcome : Outcome
+        Of n spectra, with distances outside the domain too.
     shell_error : ndarray of float64, shape (n,)
         Absolute error of the first-shell distance; NaN without a peak.
     mse : ndarray of float64, shape (n,)
     """
 
-    predictions: list[Prediction]
+    bundle: Bundle
+    outcome: Outcome
     shell_error: FloatArray
     mse: FloatArray
 
+    def at(self, level: float) -> Assessment:
+        """What may be said of them with intervals at that level; the network does not run again."""
+        outcome = self.outcome
+        assert outcome.evidence is not None
+        assert outcome.scores is not None
+        assert self.bundle.calibration is not None
+        return assess(
+            outcome.curves, outcome.evidence, outcome.scores, self.bundle.calibration, level=level, force=True
+        )
 
-def predictions_for(
-    bundle: Bundle, inputs: npt.NDArray[np.float32], targets: FloatArray, level: float = 0.9
+    def share(self, verdict: str) -> FloatArray:
+        """Which spectra have a verdict, 0 or 1, shape (n,)."""
+        return np.asarray(self.outcome.assessment.verdict == VERDICTS.index(verdict), dtype=np.float64)
+
+
+def run_held_out(
+    bundle: Bundle,
+    inputs: npt.NDArray[np.float32],
+    absorbers: npt.NDArray[np.int64],
+    targets: FloatArray,
 ) -> Trusted:
     """Predict as the runtime does, but without the widening for measured spectra.
 
@@ -194,41 +227,36 @@ def predictions_for(
     bundle : Bundle
         Calibrated.
     inputs : ndarray of float32, shape (n, axis.count)
+    absorbers : ndarray of int64, shape (n,)
     targets : ndarray of float64, shape (n, k)
-    level : float
-        Coverage of the intervals.
 
     Returns
     -------
     Trusted
     """
     assert bundle.calibration is not None
+    ones = np.ones(bundle.r.size)
     theory = replace(
         bundle,
-        calibration=replace(
-            bundle.calibration,
-            lower_widening=np.ones(bundle.r.size),
-            upper_widening=np.ones(bundle.r.size),
-            shell_widening=1.0,
-        ),
+        calibration=replace(bundle.calibration, lower_widening=ones, upper_widening=ones, shell_widening=1.0),
     )
-    items = [ModelInput(str(i), values, bundle.axis.energies(), {}, ()) for i, values in enumerate(inputs)]
-    predictions = [
-        prediction
-        for start in range(0, len(items), CHUNK)
-        for prediction in interpret(items[start : start + CHUNK], theory, level=level, force=True)
-    ]
-    errors = []
-    for prediction, target in zip(predictions, targets, strict=True):
-        truth = peak_positions(bundle.r, target)
-        shell = prediction.first_shell
-        errors.append(abs(shell.r - truth[0][0]) if shell is not None and truth else np.nan)
-    mean = np.array([prediction.mean for prediction in predictions])
-    return Trusted(predictions, np.array(errors), ((mean - targets) ** 2).mean(axis=1))
+    outcome = join_outcomes(
+        [
+            run_inputs(inputs[i : i + CHUNK], theory, absorbers[i : i + CHUNK], force=True)
+            for i in range(0, len(inputs), CHUNK)
+        ]
+    )
+    curves = outcome.curves
+    error = np.abs(curves.first_shell - first_peaks(bundle.r, targets))
+    return Trusted(theory, outcome, error, ((curves.mean - targets) ** 2).mean(axis=1))
 
 
 def trust(
-    bundle: Bundle, inputs: npt.NDArray[np.float32], targets: FloatArray, names: list[str]
+    bundle: Bundle,
+    inputs: npt.NDArray[np.float32],
+    absorbers: npt.NDArray[np.int64],
+    targets: FloatArray,
+    names: list[str],
 ) -> dict[str, Any]:
     """Whether the intervals, the verdicts and the domain are worth their names.
 
@@ -237,6 +265,7 @@ def trust(
     bundle : Bundle
         Calibrated.
     inputs : ndarray of float32, shape (n, axis.count)
+    absorbers : ndarray of int64, shape (n,)
     targets : ndarray of float64, shape (n, k)
     names : list of str
         Composition of each row.
@@ -246,43 +275,35 @@ def trust(
     dict
         `coverage` of the band and of the first shell at four levels (%), with
         the standard error that whole compositions give it; `verdict`: share,
-        median and 90th percentile of the first-shell error for each level;
+        median and 90th percentile of the first-shell error for each verdict;
         `outside`: share outside the domain; `expected_mse_pearson`: correlation
         of the expected with the true MSE, beside that of sigma.
     """
+    seen = run_held_out(bundle, inputs, absorbers, targets)
     coverage: dict[str, Any] = {}
     for level in (0.5, 0.8, 0.9, 0.95):
-        seen = predictions_for(bundle, inputs, targets, level)
-        band, shell = [], []
-        for prediction, target, error in zip(seen.predictions, targets, seen.shell_error, strict=True):
-            assert prediction.lower is not None
-            assert prediction.upper is not None
-            band.append(np.mean((target >= prediction.lower) & (target <= prediction.upper)))
-            found = prediction.first_shell
-            if found is not None and found.upper is not None and np.isfinite(error):
-                shell.append(float(error <= found.upper - found.r))
-            else:
-                shell.append(np.nan)
-        coverage[f"{level:g}"] = {
-            "band": _clustered(np.array(band), names),
-            "first_shell": _clustered(np.array(shell), names),
-        }
-    levels = [item.confidence.level if item.confidence else "" for item in seen.predictions]
+        known = seen.at(level)
+        assert known.band_lower is not None
+        assert known.band_upper is not None
+        band = ((targets >= known.band_lower) & (targets <= known.band_upper)).mean(axis=1)
+        inside = (seen.shell_error <= known.upper - known.first_shell).astype(np.float64)
+        shell = np.where(np.isfinite(seen.shell_error), inside, np.nan)
+        coverage[f"{level:g}"] = {"band": _clustered(band, names), "first_shell": _clustered(shell, names)}
     verdict = {}
-    for name in LEVELS:
-        chosen = np.array([level == name for level in levels])
+    for name in VERDICTS:
+        chosen = seen.share(name) > 0.0
         errors = seen.shell_error[chosen & np.isfinite(seen.shell_error)]
         verdict[name] = {
             "share": float(chosen.mean()),
             "median": float(np.median(errors)) if errors.size else None,
             "p90": float(np.percentile(errors, 90)) if errors.size else None,
         }
-    expected = np.array([item.confidence.expected_mse for item in seen.predictions if item.confidence])
-    sigma = np.array([item.sigma.mean() for item in seen.predictions])
+    expected = seen.outcome.assessment.expected_mse
+    sigma = seen.outcome.curves.sigma.mean(axis=1)
     return {
         "coverage": coverage,
         "verdict": verdict,
-        "outside": float(np.mean([level == "outside" for level in levels])),
+        "outside": float(seen.share("outside").mean()),
         "expected_mse_pearson": float(np.corrcoef(expected, seen.mse)[0, 1]),
         "sigma_mse_pearson": float(np.corrcoef(sigma, seen.mse)[0, 1]),
     }
@@ -467,7 +488,7 @@ def measured_first_shells(bundles: list[Bundle], folder: Path) -> dict[str, Any]
                     "r_sigma": shell.r_sigma,
                     "lower": shell.lower,
                     "upper": shell.upper,
-                    "level": None if verdict is None else verdict.level,
+                    "verdict": None if verdict is None else verdict.verdict,
                 }
             )
         rows.append({"file": item.name, "phase": item.phase, "reference": item.first_shell, "found": found})

@@ -1,11 +1,19 @@
-"""Write a bundle (design section 3)."""
+"""Write a bundle (docs/design.md).
+
+In memory the card of a bundle is one dictionary: ``bundle.json`` with the arrays
+of intervals and domain in their places, and the metrics. `write_card` takes it
+apart: what a person reviews, matrices and measurements are files of their own.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import tempfile
+import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +21,39 @@ import numpy as np
 import torch
 from torch import nn
 
-from xnet_onnx.bundle.load import FORMAT
+from xnet_onnx.bundle.load import FORMAT, read_card_json, read_verified
+from xnet_onnx.bundle.statistics import STATISTICS_VERSION, join_arrays, read_arrays, split_arrays
+from xnet_onnx.edges import EDGES, SYMBOLS, Absorber
 from xnet_onnx.errors import BundleError, OutputError
 from xnet_onnx.files import write_bytes
-from xnet_onnx.inference.ensemble import open_session
-from xnet_onnx.preprocess.align import SMOOTH_FWHM, EnergyAxis
-from xnet_onnx.spectrum import FloatArray
+from xnet_onnx.inference.session import open_session
+from xnet_onnx.preprocess.align import SMOOTH_FWHM
+from xnet_onnx.spectrum import EnergyAxis, FloatArray
 
 from ..data.descriptor import RadialGrid
 from ..train.networks import Ensemble
 from .card import model_card
 from .graphs import Blocked, to_onnx
 
-__all__ = ["check_parity", "update_card", "write_bundle"]
+__all__ = [
+    "check_parity",
+    "convert_bundle",
+    "hash_bags",
+    "k_edges",
+    "read_card",
+    "write_bundle",
+    "write_card",
+]
 
 PARITY = 1e-5
-#: Tabulated Fe K energy (eV), and where e0 can lie with a monochromator 10 eV off.
-EDGE_ENERGY = 7112.0
-E0_RANGE = (7095.0, 7145.0)
+#: How far from the tabulated energy e0 can lie, in eV: chemistry, and a monochromator 10 eV off.
+E0_BELOW, E0_ABOVE = 17.0, 33.0
+#: Files that `write_card` writes.
+#: Keys of `domain` in format 1, and now.
+RENAMED = (("doubts", "artefacts"), ("descriptors", "properties"), ("doubt_alarm", "artefact_alarm"))
+#: A first shell cannot move further, in Angstrom: for calibrations without that rule.
+NEVER_UNSTABLE = 100.0
+OF_CARD = ("README.md", "metrics.json", "statistics.npz")
 
 
 def check_parity(
@@ -87,6 +110,7 @@ def write_bundle(
     *,
     name: str,
     version: str,
+    absorbers: tuple[Absorber, ...],
     golden: tuple[FloatArray, FloatArray, FloatArray],
     parity_inputs: FloatArray,
     training: dict[str, Any],
@@ -107,6 +131,8 @@ def write_bundle(
     grid : RadialGrid
     name, version : str
         Of the bundle.
+    absorbers : tuple of Absorber
+        What it was trained for; the golden spectrum is of the first.
     golden : tuple of ndarray
         Photon energy and normalised absorption of a spectrum to check the
         bundle with, and the model input they give.
@@ -144,6 +170,7 @@ def write_bundle(
     files["ensemble.onnx"] = fused
     files["golden.json"] = _json(
         {
+            "element": absorbers[0].element,
             "energy": np.round(energy, 6).tolist(),
             "norm": np.round(norm.astype(np.float64), 7).tolist(),
             "g2": np.round(golden_output.astype(np.float64), 7).tolist(),
@@ -154,11 +181,18 @@ def write_bundle(
         "format": FORMAT,
         "name": name,
         "version": version,
-        "element": "Fe",
-        "edge": "K",
-        "edge_energy": EDGE_ENERGY,
-        "e0_range": list(E0_RANGE),
-        "axis": {"kind": axis.kind, "first": axis.first, "step": axis.step, "count": axis.count},
+        "statistics_version": STATISTICS_VERSION,
+        "absorbers": [
+            {"element": one.element, "edge": one.edge, "energy": one.energy, "e0_range": list(one.e0_range)}
+            for one in absorbers
+        ],
+        "axis": {
+            "kind": axis.kind,
+            "first": axis.first,
+            "step": axis.step,
+            "count": axis.count,
+            "scale_range": None if axis.scale_range is None else list(axis.scale_range),
+        },
         "descriptor": {
             "kind": "wACSF G2, shifted scheme",
             "first": grid.first,
@@ -170,7 +204,7 @@ def write_bundle(
         },
         "normalization": {
             "definition": "larch.xafs.pre_edge, defaults of Larch 2026.3",
-            "signal": "flat",
+            "signal": "flat" if axis.scale_range is None else "norm, divided by its mean over scale_range",
             "edge": "half-step energy",
             "half_step_smoothing_fwhm": SMOOTH_FWHM,
         },
@@ -186,25 +220,154 @@ def write_bundle(
     return parity
 
 
-def update_card(out: Path, card: dict[str, Any]) -> None:
-    """Rewrite ``bundle.json`` and the model card of a bundle.
+def k_edges(numbers: Iterable[int]) -> tuple[Absorber, ...]:
+    """K edges of elements, by ascending energy.
+
+    Parameters
+    ----------
+    numbers : iterable of int
+        Atomic numbers.
+
+    Returns
+    -------
+    tuple of Absorber
+    """
+    found = []
+    for number in sorted(set(numbers)):
+        element = SYMBOLS[number - 1]
+        energy = EDGES[element, "K"]
+        found.append(Absorber(element, "K", energy, (energy - E0_BELOW, energy + E0_ABOVE)))
+    return tuple(found)
+
+
+def read_card(out: Path) -> dict[str, Any]:
+    """Put the card of a bundle together again.
+
+    Parameters
+    ----------
+    out : Path
+        The bundle's folder.
+
+    Returns
+    -------
+    dict
+        ``bundle.json`` with `calibration`, `domain` and `metrics` whole.
+
+    Raises
+    ------
+    BundleError
+        If a file is not the one recorded.
+    """
+    card = read_card_json(out / "bundle.json")
+    arrays = {}
+    if card.get("calibration") or card.get("domain"):
+        arrays = read_arrays(read_verified(out, "statistics.npz", card))
+    whole = join_arrays(card, arrays)
+    has_metrics = "metrics.json" in card["files"]
+    whole["metrics"] = json.loads(read_verified(out, "metrics.json", card)) if has_metrics else None
+    return whole
+
+
+def write_card(out: Path, card: dict[str, Any]) -> None:
+    """Write ``bundle.json``, ``statistics.npz``, ``metrics.json`` and the model card of a bundle.
 
     Parameters
     ----------
     out : Path
         The bundle's folder.
     card : dict
-        The new ``bundle.json``.
+        As `read_card` gives it; what `files` records of other files is kept.
 
     Raises
     ------
     OutputError
         If the folder cannot be written.
     """
-    text = model_card(card).encode()
-    card["files"]["README.md"] = hashlib.sha256(text).hexdigest()
-    write_bytes(out / "README.md", text)
-    write_bytes(out / "bundle.json", _json(card))
+    arrays: dict[str, FloatArray] = {}
+    page = {key: split_arrays(card[key], key, arrays) for key in ("calibration", "domain")}
+    made = {"README.md": model_card(card).encode()}
+    if arrays:
+        made["statistics.npz"] = _npz(arrays)
+    if card["metrics"] is not None:
+        made["metrics.json"] = _json(card["metrics"])
+    files = {name: value for name, value in card["files"].items() if name not in OF_CARD}
+    files |= {name: hashlib.sha256(data).hexdigest() for name, data in made.items()}
+    for name, data in made.items():
+        write_bytes(out / name, data)
+    left = {key: value for key, value in card.items() if key != "metrics"}
+    write_bytes(out / "bundle.json", _json(left | page | {"files": files}))
+    for name in OF_CARD:
+        if name not in files:
+            (out / name).unlink(missing_ok=True)
+
+
+def convert_bundle(source: Path, out: Path) -> None:
+    """Make a bundle of this format from one of format 1; its predictions stay what they are.
+
+    Parameters
+    ----------
+    source : Path
+        The old bundle's folder.
+    out : Path
+        The new one's; made.
+
+    Raises
+    ------
+    BundleError
+        If `source` is not a bundle of format 1, or a file is not the one recorded.
+    OutputError
+        If `out` cannot be written, or is not empty.
+    """
+    card = read_card_json(source / "bundle.json")
+    if card.get("format") != 1:
+        raise BundleError(f"{source} is a bundle of format {card.get('format')!r}; expected format 1")
+    if out.exists() and any(out.iterdir()):
+        raise OutputError(f"{out} is not empty; choose an empty or new folder")
+    data = {name: read_verified(source, name, card) for name in card["files"] if name not in OF_CARD}
+    element = card.pop("element")
+    absorber = {"element": element, "energy": card.pop("edge_energy"), "e0_range": card.pop("e0_range")}
+    card |= {
+        "format": FORMAT,
+        "statistics_version": STATISTICS_VERSION,
+        "absorbers": [absorber | {"edge": card.pop("edge")}],
+    }
+    if card["calibration"]:
+        card["calibration"].setdefault("unstable", NEVER_UNSTABLE)
+    domain = card["domain"]
+    if domain:
+        for old, new in (
+            ("doubts", "artefacts"),
+            ("descriptors", "properties"),
+            ("doubt_alarm", "artefact_alarm"),
+        ):
+            domain[new] = domain.pop(old)
+    for case in (card["metrics"] or {}).get("blind_spots", []):
+        case["verdicts"] = case.pop("levels")
+    for row in ((card["metrics"] or {}).get("measured") or {}).get("rows", []):
+        for found in row["found"]:
+            if found is not None and "level" in found:
+                found["verdict"] = found.pop("level")
+    training = json.loads(data["training.json"])
+    if "in_bag" in training:
+        training["in_bag_sha256"] = hash_bags(training.pop("in_bag"))
+        data["training.json"] = _json(training)
+    _write_folder(out, data, card)
+
+
+def hash_bags(in_bag: list[list[int]]) -> str:
+    """SHA-256 of the members' resamples, which follow from the seed (`xnet_exporter.train.run.bootstrap`)."""
+    return hashlib.sha256(json.dumps(in_bag).encode()).hexdigest()
+
+
+def _npz(arrays: dict[str, FloatArray]) -> bytes:
+    """Arrays as the bytes of an .npz file; the same arrays, the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(arrays):
+            one = io.BytesIO()
+            np.save(one, arrays[name], allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), one.getvalue(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
 
 
 def _json(value: Any) -> bytes:
@@ -224,7 +387,7 @@ def _write_folder(out: Path, files: dict[str, bytes], card: dict[str, Any]) -> N
         for name, data in files.items():
             (temporary / name).write_bytes(data)
         card["files"] = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-        update_card(temporary, card)
+        write_card(temporary, card)
         temporary.chmod(0o755)
         if out.exists():
             shutil.rmtree(out)

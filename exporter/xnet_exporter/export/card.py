@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xnet_onnx.uncertainty.verdict import LEVELS
+from xnet_onnx.prediction import VERDICTS
 
 from ..data.paper_numbers import PAPER
 
@@ -84,7 +84,7 @@ def _shell(found: dict[str, Any] | None) -> str:
         return "none"
     if found.get("lower") is None:
         return f"{found['r']:.2f} +- {found['r_sigma']:.2f}"
-    return f"{found['r']:.2f} ({found['lower']:.2f} to {found['upper']:.2f}), {found['level']}"
+    return f"{found['r']:.2f} ({found['lower']:.2f} to {found['upper']:.2f}), {found['verdict']}"
 
 
 def _blind_spots(card: dict[str, Any]) -> list[str]:
@@ -103,7 +103,7 @@ def _blind_spots(card: dict[str, Any]) -> list[str]:
         "|---|---|---|---|---|---|---|---|",
     ]
     for case in cases:
-        shares = " | ".join(f"{100 * case['levels'][level]:.0f}" for level in LEVELS)
+        shares = " | ".join(f"{100 * case['verdicts'][level]:.0f}" for level in VERDICTS)
         errors = " | ".join("-" if case[key] is None else f"{case[key]:.3f}" for key in ("median", "p90"))
         lines.append(f"| {case['case']} | {case['spectra']} | {shares} | {errors} |")
     lines += [
@@ -156,24 +156,28 @@ def _trust(trust: dict[str, Any], domain: dict[str, Any]) -> list[str]:
         lines.append(f"| {title}: truth inside (%) | " + " | ".join(cells) + " |")
     lines += [
         "",
-        "| confidence | share (%) | first-shell error, median (A) | 90th percentile (A) |",
+        "| verdict | share (%) | first-shell error, median (A) | 90th percentile (A) |",
         "|---|---|---|---|",
     ]
-    for level in LEVELS:
+    for level in VERDICTS:
         found = trust["verdict"][level]
         median = "-" if found["median"] is None else f"{found['median']:.3f}"
         p90 = "-" if found["p90"] is None else f"{found['p90']:.3f}"
         lines.append(f"| {level} | {100 * found['share']:.1f} | {median} | {p90} |")
     lines += [
         "",
-        f"Outside the domain: {100 * trust['outside']:.1f} % of these good spectra (each look is set to "
-        f"{100 * domain['alarm']:g} %, each named doubt to {100 * domain['doubt_alarm']:g} % of the training "
-        f"spectra). Correlation with the true MSE: expected MSE "
-        f"{trust['expected_mse_pearson']:.2f}, sigma {trust['sigma_mse_pearson']:.2f} (the paper's sigma: "
-        "0.72).",
+        f"Outside the domain: {100 * trust['outside']:.1f} % of these good spectra (each score is set "
+        f"to {100 * domain['alarm']:g} %, each named artefact "
+        f"to {100 * domain['artefact_alarm']:g} % of the training spectra). Correlation with the true "
+        f"MSE: expected MSE {trust['expected_mse_pearson']:.2f}, sigma {trust['sigma_mse_pearson']:.2f} "
+        "(the paper's sigma: 0.72).",
         "",
     ]
     return lines
+
+
+def _edges(card: dict[str, Any]) -> str:
+    return ", ".join(one["element"] for one in card["absorbers"]) + f" {card['absorbers'][0]['edge']}-edge"
 
 
 def model_card(card: dict[str, Any]) -> str:
@@ -195,7 +199,7 @@ def model_card(card: dict[str, Any]) -> str:
     last = axis["first"] + axis["step"] * (axis["count"] - 1)
     where = "relative to the spectrum's own half-step energy" if axis["kind"] == "edge" else "photon energy"
     lines = [
-        f"# {card['name']} {card['version']}: {card['element']} {card['edge']}-edge XANES to distances",
+        f"# {card['name']} {card['version']}: {_edges(card)} XANES to distances",
         "",
         f"An ensemble of {card['members']} convolutional networks: a normalised XANES spectrum in, "
         f"the G2 part of the wACSF descriptor ({descriptor['count']} points, {descriptor['first']:g}-"
@@ -204,7 +208,8 @@ def model_card(card: dict[str, Any]) -> str:
         "## Input and output",
         "",
         f"- Energy axis: {axis['count']} points, {axis['first']:g} to {last:.1f} eV ({where}).",
-        f"- Normalisation: {card['normalization']['definition']}; the flattened mu is used.",
+        f"- Normalisation: {card['normalization']['definition']}; the network's input: "
+        f"{card['normalization']['signal']}.",
         f"- G2: atomic numbers weighted by {descriptor['weight']:g}, cosine cutoff at "
         f"{descriptor['cutoff']:g} Angstrom, eta = {descriptor['eta']:.3f} / Angstrom^2.",
         "",
@@ -272,7 +277,7 @@ def model_card(card: dict[str, Any]) -> str:
         "- FEFF's muffin-tin potentials are poor for long bonds, open structures and, in part, for "
         "cyanide and carbonyl ligands; there theory and experiment differ and so does the prediction.",
         "- Self-absorption in fluorescence flattens the white line and is not corrected.",
-        f"- Other elements and edges than {card['element']} {card['edge']} are refused.",
+        f"- Other edges than {_edges(card)} are refused.",
         "",
         f"Licence: {card['licence']}.",
         "",

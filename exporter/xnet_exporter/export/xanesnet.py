@@ -20,10 +20,10 @@ import yaml
 from torch import Tensor, nn
 
 from xnet_onnx.errors import DataSetError
-from xnet_onnx.preprocess.align import EnergyAxis
+from xnet_onnx.spectrum import EnergyAxis
 
 from ..data.descriptor import RadialGrid
-from .bundle import write_bundle
+from .bundle import k_edges, write_bundle
 
 __all__ = ["Imported", "import_xanesnet", "rebuild"]
 
@@ -88,6 +88,10 @@ class _Last(nn.Module):
     def forward(self, output: Tensor) -> Tensor:
         """(batch, n) to (batch, count)."""
         return output[:, -self.count :]
+
+
+#: XANESNET does not record the absorber; the paper's is iron.
+IRON = 26
 
 
 def _layers(state: dict[str, Tensor]) -> list[tuple[str, dict[str, Tensor]]]:
@@ -334,6 +338,7 @@ def import_xanesnet(folder: Path, out: Path, *, name: str, version: str) -> dict
         grid,
         name=name,
         version=version,
+        absorbers=k_edges([IRON]),
         golden=(golden_energy, golden_norm, golden_input),
         parity_inputs=golden_input + noise,
         training={"imported": str(folder.name), "metadata": _plain(imported.metadata)},

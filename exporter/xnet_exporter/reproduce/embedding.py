@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from xnet_onnx.preprocess.align import resample
+from xnet_onnx.preprocess.align import align_one
 from xnet_onnx.spectrum import FloatArray
 
 from ..data.paper_numbers import PAPER
@@ -98,7 +98,7 @@ def embed(material: Material) -> Embedding:
     """Compute the maps; kept between runs."""
     effort = material.effort
     absolute, _ = select_axis(material.data, PRESETS["paper"].axis)
-    both, origins = select_axis(absolute, PRESETS["default"].axis)
+    both, _ = select_axis(absolute, PRESETS["default"].axis)
     count = len(both.rows) if effort.embedded is None else min(effort.embedded, len(both.rows))
     chosen = np.linspace(0, len(both.rows) - 1, count).round().astype(int)
     rows = tuple(both.rows[i] for i in chosen)
@@ -106,10 +106,7 @@ def embed(material: Material) -> Embedding:
     def compute() -> dict[str, FloatArray]:
         def inputs(preset: str) -> npt.NDArray[np.float32]:
             axis = PRESETS[preset].axis
-            origin = origins[chosen] if axis.kind == "edge" else np.zeros(len(rows))
-            return np.stack(
-                [resample(row.energy, row.mu, axis, at) for row, at in zip(rows, origin, strict=True)]
-            )
+            return np.stack([align_one(row.energy, row.mu, axis)[0] for row in rows])
 
         targets = np.stack([row.g2 for row in rows]).astype(np.float32)
         return {

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from xnet_onnx.preprocess.align import resample
+from xnet_onnx.preprocess.align import align_one
 from xnet_onnx.spectrum import FloatArray
 
 from ..data.sets import TrainingSet, select_axis
@@ -93,10 +93,7 @@ def prepare(data: TrainingSet, preset: Preset, seed: int) -> Prepared:
     Prepared
     """
     covered, origins = select_axis(data, preset.axis)
-    plain = [
-        resample(row.energy, row.mu, preset.axis, origin)
-        for row, origin in zip(covered.rows, origins, strict=True)
-    ]
+    plain = [align_one(row.energy, row.mu, preset.axis)[0] for row in covered.rows]
     return Prepared(
         preset,
         [row.name for row in covered.rows],

@@ -13,7 +13,7 @@ from xnet_onnx.bundle.load import Bundle
 from xnet_onnx.spectrum import FloatArray
 
 from ..data.sets import Row, TrainingSet
-from ..evaluate.evaluation import held_out_rows, model_inputs, run_chunks
+from ..evaluate.evaluation import absorbers_of, held_out_rows, model_inputs, run_chunks
 from .sizes import Effort
 
 __all__ = ["Material", "Seen"]
@@ -43,6 +43,11 @@ class Seen:
     inputs: npt.NDArray[np.float32]
     members: FloatArray
     targets: FloatArray
+
+    @cached_property
+    def absorbers(self) -> npt.NDArray[np.int64]:
+        """Atomic number of each absorber, shape (n,)."""
+        return absorbers_of(self.rows)
 
     @cached_property
     def mean(self) -> FloatArray:
@@ -109,7 +114,15 @@ class Material:
         held, origins = held_out_rows(bundle, self.data)
         inputs = model_inputs(held.rows, bundle)
         targets = np.stack([row.g2 for row in held.rows])
-        return Seen(label, bundle, held.rows, origins, inputs, run_chunks(bundle, inputs), targets)
+        return Seen(
+            label,
+            bundle,
+            held.rows,
+            origins,
+            inputs,
+            run_chunks(bundle, inputs, absorbers_of(held.rows)),
+            targets,
+        )
 
     def csv(self, name: str) -> Path:
         """Where the numbers of that name go."""

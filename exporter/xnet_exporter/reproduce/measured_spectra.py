@@ -9,7 +9,8 @@ import numpy as np
 
 from xnet_onnx.bundle.load import Bundle
 from xnet_onnx.errors import XnetError
-from xnet_onnx.pipeline import Prediction, predict_many
+from xnet_onnx.pipeline import predict_many
+from xnet_onnx.prediction import Prediction
 
 from ..data.measured import Reference, measured_references
 from ..data.paper_numbers import PAPER
@@ -121,7 +122,7 @@ def measured_spectra(material: Material) -> Part:
     ]
     for rank, case in enumerate(cases, 1):
         own = case.predictions.get("default")
-        verdict = own.confidence.level if own is not None and own.confidence is not None else "-"
+        verdict = own.confidence.verdict if own is not None and own.confidence is not None else "-"
         rows.append(
             (
                 str(rank),

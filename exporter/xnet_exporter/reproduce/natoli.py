@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xnet_onnx.inference.peaks import peak_positions
-from xnet_onnx.preprocess.align import half_step_energy
+from xnet_onnx.preprocess.align import align, half_step_energy
 from xnet_onnx.spectrum import FloatArray
 
 from ..data.paper_numbers import PAPER
@@ -161,7 +161,8 @@ def measure(seen: Seen) -> Slopes:
             continue
         rows.append(i)
         gaps.append(pair)
-        start = origin if axis.kind == "edge" else 0.0
+        aligned = align(row.energy, row.mu[np.newaxis], axis)
+        at = axis.energies(float(aligned.half_step[0]))
         for way, stack in stacks.items():
             for factor in (1.0, *FACTORS):
                 energy = (
@@ -170,7 +171,7 @@ def measure(seen: Seen) -> Slopes:
                     else stretched(row.energy, origin, factor)
                 )
                 # The half-step energy lies below all that moves.
-                stack.append(np.interp(axis.energies(start), energy, row.mu).astype(np.float32))
+                stack.append((np.interp(at, energy, row.mu) / aligned.scale[0]).astype(np.float32))
     count = len(FACTORS) + 1
     distances, inputs, curves = {}, {}, {}
     for way, stack in stacks.items():
@@ -182,7 +183,7 @@ def measure(seen: Seen) -> Slopes:
             )
             continue
         inputs[way] = np.array(stack).reshape(len(rows), count, axis.count)
-        mean = run_chunks(seen.bundle, np.array(stack)).mean(axis=1)
+        mean = run_chunks(seen.bundle, np.array(stack), np.repeat(seen.absorbers[rows], count)).mean(axis=1)
         curves[way] = mean.reshape(len(rows), count, r.size)
         before = [_place(r, own[0]) for own in curves[way]]
         distances[way] = np.array(

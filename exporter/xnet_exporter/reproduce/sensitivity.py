@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xnet_onnx.inference.peaks import peak_positions
-from xnet_onnx.preprocess.align import half_step_energy
+from xnet_onnx.preprocess.align import align, half_step_energy
 from xnet_onnx.spectrum import FloatArray
 
 from ..data.paper_numbers import PAPER
@@ -87,12 +87,12 @@ def changed_inputs(seen: Seen, change: Change, realign: bool) -> npt.NDArray[np.
     axis = seen.bundle.axis
     inputs = []
     for row in seen.rows:
-        before = half_step_energy(row.energy, row.mu)
-        energy, mu = change(row.energy, row.mu, before)
-        origin = 0.0
-        if axis.kind == "edge":
-            origin = half_step_energy(energy, mu) if realign else before
-        inputs.append(np.interp(axis.energies(origin), energy, mu))
+        aligned = align(row.energy, row.mu[np.newaxis], axis)
+        energy, mu = change(row.energy, row.mu, half_step_energy(row.energy, row.mu))
+        if realign:
+            aligned = align(energy, mu[np.newaxis], axis)
+        at = axis.energies(float(aligned.half_step[0]))
+        inputs.append(np.interp(at, energy, mu) / aligned.scale[0])
     return np.array(inputs, dtype=np.float32)
 
 
@@ -112,7 +112,7 @@ def respond(seen: Seen, change: Change, label: str, value: float, realign: bool)
     Response
     """
     inputs = changed_inputs(seen, change, realign)
-    mean = run_chunks(seen.bundle, inputs).mean(axis=1)
+    mean = run_chunks(seen.bundle, inputs, seen.absorbers).mean(axis=1)
     moved = np.abs(mean - seen.mean).mean(axis=1) / np.abs(seen.mean).mean(axis=1)
     shell = np.array([_first(seen.bundle.r, curve) for curve in mean]) - first_peaks(seen)
     return Response(

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from xnet_onnx.prediction import DEFAULT_LEVEL
 from xnet_onnx.spectrum import FloatArray
+from xnet_onnx.uncertainty.verdict import Assessment
 
 from ..data.paper_numbers import PAPER
-from ..evaluate.evaluation import predictions_for, trust
+from ..evaluate.evaluation import run_held_out, trust
 from .drawing import (
     DISTANCE,
     G2,
@@ -113,7 +115,7 @@ def uncertainty(material: Material) -> Part:
     calibrated = seen.bundle.calibration is not None
     bands = None
     if calibrated:
-        bands = predictions_for(seen.bundle, seen.inputs, seen.targets).predictions
+        bands = run_held_out(seen.bundle, seen.inputs, seen.absorbers, seen.targets).at(DEFAULT_LEVEL)
     _draw_bands(material, seen, bands)
     lines = []
     for own, item in zip(material.seen, found, strict=True):
@@ -201,7 +203,7 @@ def _tail(material: Material) -> str:
 
 def _calibrated(seen: Seen) -> list[Any]:
     """What our own intervals are worth."""
-    measured = trust(seen.bundle, seen.inputs, seen.targets, seen.names)
+    measured = trust(seen.bundle, seen.inputs, seen.absorbers, seen.targets, seen.names)
     rows = [("interval", *(f"{100 * float(level):g} %" for level in measured["coverage"]))]
     for key, title in (("first_shell", "first-shell distance"), ("band", "G2, mean over r")):
         cells = [
@@ -266,7 +268,7 @@ def _draw(material: Material, found: list[Spread]) -> None:
             axes.set_xlabel(r"mean $\sigma$ of $G^2$")
 
 
-def _draw_bands(material: Material, seen: Seen, bands: list[Any] | None) -> None:
+def _draw_bands(material: Material, seen: Seen, bands: Assessment | None) -> None:
     with canvas(material.out, "bands", PAGE, 4.6) as drawn:
         panels = drawn.subplots(3, 3, sharex=True)
         colour = PRESET_COLOURS[seen.label]
@@ -277,9 +279,15 @@ def _draw_bands(material: Material, seen: Seen, bands: list[Any] | None) -> None
             for axes, percentile in zip(row, percentiles, strict=True):
                 i = seen.by_mse(percentile)
                 mean, sigma = seen.mean[i], seen.sigma[i]
-                if bands is not None:
+                if bands is not None and bands.band_lower is not None and bands.band_upper is not None:
                     axes.fill_between(
-                        r, bands[i].lower, bands[i].upper, color=colour, alpha=0.15, lw=0, label="90 % band"
+                        r,
+                        bands.band_lower[i],
+                        bands.band_upper[i],
+                        color=colour,
+                        alpha=0.15,
+                        lw=0,
+                        label="90 % band",
                     )
                 axes.fill_between(
                     r,

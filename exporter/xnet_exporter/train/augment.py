@@ -18,8 +18,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from xnet_onnx.preprocess.align import FWHM_TO_SIGMA, EnergyAxis, gaussian_kernel, half_step_energy
-from xnet_onnx.spectrum import FloatArray
+from xnet_onnx.numerics import FWHM_TO_SIGMA, gaussian_kernel
+from xnet_onnx.preprocess.align import align
+from xnet_onnx.spectrum import EnergyAxis, FloatArray
 
 from ..data.sets import Row
 from .presets import Augmentation
@@ -123,8 +124,9 @@ def spectrum_bank(
                 fwhm = float(rng.uniform(0.0, augmentation.broadening))
                 damping = float(rng.uniform(0.0, augmentation.damping))
             energy, mu = broaden(row.energy, row.mu, fwhm, damping, float(origins[i]))
-            origin = half_step_energy(energy, mu) if axis.kind == "edge" else 0.0
-            bank[i, j] = np.interp(wide + origin, energy, mu)
+            aligned = align(energy, mu[np.newaxis], axis)
+            origin = float(aligned.half_step[0]) if axis.kind == "edge" else 0.0
+            bank[i, j] = np.interp(wide + origin, energy, mu) / aligned.scale[0]
     return bank
 
 

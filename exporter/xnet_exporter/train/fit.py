@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from xnet_onnx.errors import DataSetError
 from xnet_onnx.files import write_bytes
-from xnet_onnx.preprocess.align import resample
+from xnet_onnx.preprocess.align import align_one
 from xnet_onnx.spectrum import FloatArray
 
 from ..data.sets import Row
@@ -56,9 +56,7 @@ def training_bank(rows: Sequence[Row], origins: FloatArray, preset: Preset, seed
     """
     if preset.augmentation is not None:
         return torch.from_numpy(spectrum_bank(rows, origins, preset.axis, preset.augmentation, seed))
-    plain = [
-        resample(row.energy, row.mu, preset.axis, origin) for row, origin in zip(rows, origins, strict=True)
-    ]
+    plain = [align_one(row.energy, row.mu, preset.axis)[0] for row in rows]
     return torch.from_numpy(np.stack(plain))
 
 

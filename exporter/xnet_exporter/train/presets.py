@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from xnet_onnx.preprocess.align import EnergyAxis
+from xnet_onnx.spectrum import EnergyAxis
 
 __all__ = ["PRESETS", "Augmentation", "Convolution", "Network", "Preset", "preset_from_dict"]
 

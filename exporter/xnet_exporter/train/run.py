@@ -19,11 +19,11 @@ import torch
 
 from xnet_onnx.errors import DataSetError, OutputError
 from xnet_onnx.files import write_bytes
-from xnet_onnx.preprocess.align import resample
+from xnet_onnx.preprocess.align import align_one
 
 from ..data.descriptor import RadialGrid
 from ..data.sets import TrainingSet, hold_out, read_training_set, select_axis, split_fold
-from ..export.bundle import write_bundle
+from ..export.bundle import hash_bags, k_edges, write_bundle
 from ..export.graphs import SingleMember, fold_batch_norm
 from .fit import THREADS, fit, start, training_bank, write_torch
 from .networks import Ensemble
@@ -100,8 +100,9 @@ def _record(
         "set": {"name": data.name, "sha256": data.sha256},
         "training": [data.rows[i].id for i in training],
         "held_out": [data.rows[i].id for i in held_out],
+        "absorbers": sorted({row.absorber for row in data.rows}),
         "left_out": [list(pair) for pair in data.left_out],
-        "in_bag": bootstrap(training.size, members, seed).tolist(),
+        "in_bag_sha256": hash_bags(bootstrap(training.size, members, seed).tolist()),
         "threads": THREADS,
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
     }
@@ -161,13 +162,13 @@ def train(
     rows, used_origins = [data.rows[i] for i in used], origins[used]
     targets = torch.from_numpy(np.stack([row.g2 for row in rows]).astype(np.float32))
     bank = training_bank(rows, used_origins, preset, seed)
-    in_bag = torch.tensor(record["in_bag"])
+    in_bag = torch.from_numpy(bootstrap(len(rows), members, seed))
 
     ensemble = start(preset, members, targets.mean(dim=0), seed)
     checkpoint = out / "checkpoint.pt"
     losses = fit(ensemble, bank, targets, in_bag, preset, epochs, seed, checkpoint=checkpoint, resume=resume)
     record["losses"] = losses
-    _write_held_out(out / "held_out.npz", record, data, origins, preset)
+    _write_held_out(out / "held_out.npz", record, data, preset)
     # What was trained is from here on the folded network: the same function in fewer steps.
     folded = fold_batch_norm(ensemble)
     write_torch(out / "members.pt", folded.state_dict())
@@ -180,7 +181,6 @@ def _write_held_out(
     path: Path,
     record: dict[str, Any],
     data: TrainingSet,
-    origins: npt.NDArray[np.float64],
     preset: Preset,
 ) -> None:
     """Keep the held-out model inputs, to compare torch and onnxruntime on at export.
@@ -189,10 +189,10 @@ def _write_held_out(
     nothing was held out, a training spectrum serves.
     """
     chosen = set(record["held_out"] or record["training"][:1])
-    rows = [(row, origin) for row, origin in zip(data.rows, origins, strict=True) if row.id in chosen]
-    inputs = [resample(row.energy, row.mu, preset.axis, origin) for row, origin in rows]
+    rows = [row for row in data.rows if row.id in chosen]
+    inputs = [align_one(row.energy, row.mu, preset.axis)[0] for row in rows]
     buffer = io.BytesIO()
-    np.savez(buffer, inputs=np.stack(inputs), energy=rows[0][0].energy, norm=rows[0][0].mu)
+    np.savez(buffer, inputs=np.stack(inputs), energy=rows[0].energy, norm=rows[0].mu)
     write_bytes(path, buffer.getvalue())
 
 
@@ -310,6 +310,7 @@ def export_run(folder: Path, out: Path, *, name: str, version: str) -> dict[str,
         RadialGrid(),
         name=name,
         version=version,
+        absorbers=k_edges(record["absorbers"]),
         golden=(energy, norm, inputs[0]),
         parity_inputs=inputs,
         training=record,

@@ -1,8 +1,9 @@
 """A bundle: the trained members and all that the runtime must know about them.
 
-A bundle is a folder (design section 3). ``bundle.json`` holds the constants of
+A bundle is a folder (docs/design.md). ``bundle.json`` holds the constants of
 the method, so that a model trained on another axis or grid needs no change of
-code, and the SHA-256 of every other file.
+code, and the SHA-256 of every other file; ``statistics.npz`` holds the matrices of
+intervals and domain.
 """
 
 from __future__ import annotations
@@ -15,17 +16,24 @@ from typing import Any
 
 import numpy as np
 
+from ..edges import SYMBOLS, Absorber
 from ..errors import BundleError
-from ..preprocess.align import EnergyAxis
-from ..spectrum import FloatArray
-from ..uncertainty.domain import Domain, parse_domain
-from ..uncertainty.intervals import Calibration, parse_calibration
+from ..spectrum import EnergyAxis, FloatArray
 from .check import check_model
 from .files import MAX_FILE_BYTES, MAX_JSON_BYTES, read_json, read_regular
+from .statistics import (
+    STATISTICS_VERSION,
+    Calibration,
+    Domain,
+    join_arrays,
+    parse_calibration,
+    parse_domain,
+    read_arrays,
+)
 
-__all__ = ["FORMAT", "Bundle", "default_bundle_path", "load_bundle", "read_verified"]
+__all__ = ["FORMAT", "Bundle", "default_bundle_path", "load_bundle", "read_card_json", "read_verified"]
 
-FORMAT = 1
+FORMAT = 2
 DEFAULT_BUNDLE = "fe_k"
 MAX_POINTS = 10_000
 MAX_MEMBERS = 1000
@@ -40,13 +48,8 @@ class Bundle:
     path : Path
         Its folder.
     name, version : str
-    element, edge : str
-        Absorber and edge it was trained for.
-    edge_energy : float
-        Tabulated energy of that edge in eV.
-    e0_range : tuple of float
-        Lowest and highest e0 in eV that can be this edge, calibration errors
-        of a monochromator included.
+    absorbers : tuple of Absorber
+        What it was trained for, by ascending energy.
     axis : EnergyAxis
     r : ndarray of float64, shape (n,)
         Centres of the G2 functions in Angstrom.
@@ -63,10 +66,7 @@ class Bundle:
     path: Path
     name: str
     version: str
-    element: str
-    edge: str
-    edge_energy: float
-    e0_range: tuple[float, float]
+    absorbers: tuple[Absorber, ...]
     axis: EnergyAxis
     r: FloatArray
     members: int
@@ -79,6 +79,30 @@ class Bundle:
     def title(self) -> str:
         """Name and version: "fe_k 1.0.0"."""
         return f"{self.name} {self.version}"
+
+    def absorber(self, element: str) -> Absorber:
+        """The absorber of that element.
+
+        Raises
+        ------
+        BundleError
+            If the bundle does not know it.
+        """
+        for one in self.absorbers:
+            if one.element == element:
+                return one
+        raise BundleError(
+            f"{self.title} does not know {element}; it knows {self.knows}: choose another model"
+        )
+
+    @property
+    def knows(self) -> str:
+        """Its edges in words: "Fe K", "Ti, V, Cr K"."""
+        edges = dict.fromkeys(one.edge for one in self.absorbers)
+        return ", ".join(
+            ", ".join(one.element for one in self.absorbers if one.edge == edge) + f" {edge}"
+            for edge in edges
+        )
 
 
 def default_bundle_path() -> Path:
@@ -105,7 +129,7 @@ def _is_plain(name: str) -> bool:
 
 def _within(value: float, low: float, high: float, what: str) -> float:
     if not low <= value <= high:
-        raise ValueError(f"{what} = {value:g}, which is not from {low:g} to {high:g}")
+        raise ValueError(f"{what} = {value!r}, which is not from {low:g} to {high:g}")
     return value
 
 
@@ -159,6 +183,57 @@ def read_verified(path: Path, name: str, card: dict[str, Any]) -> bytes:
     return data
 
 
+def read_card_json(file: Path) -> dict[str, Any]:
+    """Read ``bundle.json``, whatever format it is of.
+
+    Parameters
+    ----------
+    file : Path
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    BundleError
+        If it cannot be read, is too large or is no JSON object.
+    """
+    try:
+        text = read_regular(file, MAX_JSON_BYTES)
+    except OSError as error:
+        raise BundleError(
+            f"{file} cannot be read ({error.strerror}); expected the folder of a bundle: see "
+            "'xnet-onnx export --help' for how one is made"
+        ) from error
+    return read_json(text, file)
+
+
+def _absorbers(value: list[dict[str, Any]]) -> tuple[Absorber, ...]:
+    absorbers = tuple(
+        Absorber(
+            str(one["element"]),
+            str(one["edge"]),
+            float(_within(one["energy"], 1.0, 1e6, "energy of an edge")),
+            tuple(float(_within(end, 1.0, 1e6, "e0_range")) for end in one["e0_range"]),  # type: ignore[arg-type]
+        )
+        for one in value
+    )
+    if not absorbers:
+        raise ValueError("no absorber")
+    for one in absorbers:
+        if one.element not in SYMBOLS or len(one.e0_range) != 2 or not one.e0_range[0] < one.e0_range[1]:
+            raise ValueError(f"absorber {one.element!r}")
+    return tuple(sorted(absorbers, key=lambda one: one.energy))
+
+
+def _scale_range(value: list[float]) -> tuple[float, float]:
+    low, high = (float(_within(end, -100.0, 1000.0, "scale_range")) for end in value)
+    if not low < high:
+        raise ValueError("scale_range")
+    return low, high
+
+
 def load_bundle(path: str | Path | None = None) -> Bundle:
     """Read a bundle and check its format and the hash of what will be run.
 
@@ -179,18 +254,23 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
     """
     folder = default_bundle_path() if path is None else Path(path)
     file = folder / "bundle.json"
-    try:
-        text = read_regular(file, MAX_JSON_BYTES)
-    except OSError as error:
-        raise BundleError(
-            f"{file} cannot be read ({error.strerror}); expected the folder of a bundle: see "
-            "'xnet-onnx export --help' for how one is made"
-        ) from error
-    card = read_json(text, file)
+    card = read_card_json(file)
     if card.get("format") != FORMAT:
+        found = card.get("format")
+        older = isinstance(found, int) and found < FORMAT
         raise BundleError(
-            f"{folder} is a bundle of format {card.get('format')!r}; this version of xnet-onnx runs "
-            f"format {FORMAT}: install the version the bundle was made for"
+            f"{folder} is a bundle of format {found!r}; this version of xnet-onnx runs format {FORMAT}: "
+            + (
+                "convert it with xnet-onnx export --convert"
+                if older
+                else "install the version the bundle was made for"
+            )
+        )
+    calibrated = bool(card.get("calibration")) or bool(card.get("domain"))
+    if calibrated and card.get("statistics_version") != STATISTICS_VERSION:
+        raise BundleError(
+            f"{folder} was calibrated with constants of version {card.get('statistics_version')!r}; this "
+            f"version of xnet-onnx computes with version {STATISTICS_VERSION}: run xnet-onnx calibrate again"
         )
     try:
         axis = card["axis"]
@@ -198,26 +278,28 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
         if axis["kind"] not in ("edge", "absolute"):
             raise ValueError(f"energy axis {axis['kind']!r}")
         count = int(_within(axis["count"], 2, MAX_POINTS, "axis.count"))
+        points = int(_within(descriptor["count"], 2, MAX_POINTS, "descriptor.count"))
+        whole = card
+        if calibrated:
+            whole = join_arrays(card, read_arrays(read_verified(folder, "statistics.npz", card)))
         first, last = (float(_within(descriptor[key], 0.0, 100.0, key)) for key in ("first", "last"))
         bundle = Bundle(
             path=folder,
             name=str(card["name"]),
             version=str(card["version"]),
-            element=str(card["element"]),
-            edge=str(card["edge"]),
-            edge_energy=float(card["edge_energy"]),
-            e0_range=(float(card["e0_range"][0]), float(card["e0_range"][1])),
+            absorbers=_absorbers(card["absorbers"]),
             axis=EnergyAxis(
                 axis["kind"],
                 float(_within(axis["first"], -1e6, 1e6, "axis.first")),
                 float(_within(axis["step"], 1e-3, 100.0, "axis.step")),
                 count,
+                None if axis.get("scale_range") is None else _scale_range(axis["scale_range"]),
             ),
-            r=np.linspace(first, last, int(_within(descriptor["count"], 2, MAX_POINTS, "descriptor.count"))),
+            r=np.linspace(first, last, points),
             members=int(_within(card["members"], 1, MAX_MEMBERS, "members")),
             model=read_verified(folder, "ensemble.onnx", card),
-            calibration=parse_calibration(card["calibration"]) if card.get("calibration") else None,
-            domain=parse_domain(card["domain"]) if card.get("domain") else None,
+            calibration=parse_calibration(whole["calibration"], points) if card.get("calibration") else None,
+            domain=parse_domain(whole["domain"], count) if card.get("domain") else None,
             card=card,
         )
     except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError) as error:

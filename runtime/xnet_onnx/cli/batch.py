@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ..bundle.load import Bundle
 from ..errors import MissingExtraError, ReadError, XnetError
-from ..pipeline import DEFAULT_LEVEL, Prediction, predict_many
+from ..pipeline import predict_many
+from ..prediction import DEFAULT_LEVEL, Prediction
 from ..readers import Choice, read, read_all
 from ..readers.foil import foil_shift, shifted
 from ..spectrum import Spectrum
@@ -234,7 +235,7 @@ def _read(name: str, request: Request, skip: bool) -> list[_Item]:
                 _Item(name, printable(f"{name}:{label}"), result, stamp)
                 for label, result in _predict_session(name, request)
             ]
-        calibrate = request.bundle.edge_energy if request.own_channel else None
+        calibrate = request.bundle.absorbers if request.own_channel else ()
         spectra = read_all(name, request.choice, calibrate=calibrate)
     except XnetError as error:
         if skip and type(error) is ReadError and holds_no_spectrum(name):
@@ -288,9 +289,9 @@ def shift_of_foil(foil: str, bundle: Bundle) -> Shift:
     XnetError
         If it cannot be read, or is no scan of that foil.
     """
-    from ..preprocess.edge import check_identity
+    from ..preprocess.edge import absorber_of
 
     spectrum = read(foil)
-    check_identity(spectrum, bundle)
-    shift = foil_shift(spectrum.energy, spectrum.mu, bundle.edge_energy)
+    absorber = absorber_of(spectrum, bundle)
+    shift = foil_shift(spectrum.energy, spectrum.mu, absorber.element, (absorber,))
     return Shift(shift, f"after the foil {printable(foil)}")

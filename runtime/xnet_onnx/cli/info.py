@@ -72,7 +72,7 @@ def summary_of(bundle: Bundle, metrics: dict[str, Any], card: str) -> str:
     first, last = bundle.axis.first, bundle.axis.first + bundle.axis.step * (bundle.axis.count - 1)
     around = "around the edge" if bundle.axis.kind == "edge" else "on an absolute scale"
     lines = [
-        f"{bundle.title}: distances around {bundle.element} from its {bundle.edge}-edge XANES",
+        f"{bundle.title}: distances around an absorbing atom from its XANES ({bundle.knows} edges)",
         "",
         f"  input       one spectrum, at least {first:g} to {last:g} eV {around}; any scale of mu",
         f"  output      distance of the first shell; G2 from {bundle.r[0]:g} to {bundle.r[-1]:g} A, "

@@ -10,7 +10,8 @@ from ..bundle.check import check_model
 from ..bundle.files import read_json, text_of
 from ..bundle.load import Bundle, read_verified
 from ..errors import BundleError
-from ..inference.ensemble import open_session, run_ensemble
+from ..inference.ensemble import run_ensemble, run_session
+from ..inference.session import open_session
 from ..inference.trial import try_models
 from ..pipeline import predict
 
@@ -69,7 +70,8 @@ def verify_bundle(bundle: Bundle) -> Verification:
         energy, norm = np.array(golden["energy"]), np.array(golden["norm"])
     except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise BundleError(f"{file} lacks or misstates {error}; export the bundle again") from error
-    found = predict(energy, norm, normalized=True, bundle=bundle, label="golden input")
+    element = golden.get("element")
+    found = predict(energy, norm, normalized=True, bundle=bundle, label="golden input", element=element)
     golden_difference = _difference(found.members, expected, "the golden output")
     if golden_difference > TOLERANCE:
         raise BundleError(
@@ -77,7 +79,9 @@ def verify_bundle(bundle: Bundle) -> Verification:
             f"output; expected at most {TOLERANCE:g}: update onnxruntime, and report this"
         )
     inputs = found.spectrum.astype(np.float32)[np.newaxis]
-    fused = run_ensemble(bundle, inputs)[0]
+    absorber = bundle.absorber(found.element)
+    absorbers = np.array([absorber.number], dtype=np.int64)
+    fused = run_ensemble(bundle, inputs, absorbers)[0]
     member_difference = 0.0
     members: dict[str, tuple[bytes, tuple[int, ...]]] = {}
     for index in range(bundle.members):
@@ -89,7 +93,7 @@ def verify_bundle(bundle: Bundle) -> Verification:
         members[name] = (model, (bundle.r.size,))
     try_models(bundle.path, members, bundle.axis.count)
     for index, (name, (model, _)) in enumerate(members.items()):
-        (single,) = open_session(model).run(["g2"], {"spectrum": inputs})
+        single = run_session(open_session(model), inputs, absorbers)[0]
         member_difference = max(member_difference, _difference(single[0], fused[index], name))
     if member_difference > MEMBER_TOLERANCE:
         raise BundleError(

@@ -16,7 +16,7 @@ from ..output.csv_file import CsvFile
 from ..output.figure import Drawing
 from ..output.table import CSV_FIELDS, as_csv_row, as_json, csv_line
 from ..output.text import LineTable, as_block, error_line
-from ..pipeline import Prediction
+from ..prediction import Prediction
 from ..wording import counted, printable
 from .batch import Batch, Outcome
 from .stdout import put
@@ -292,4 +292,4 @@ def _kind(result: Prediction | XnetError) -> str:
     if result.first_shell is not None:
         return "with a distance"
     verdict = result.confidence
-    return "outside" if verdict is not None and verdict.level == "outside" else "without a peak"
+    return "outside" if verdict is not None and verdict.verdict == "outside" else "without a peak"

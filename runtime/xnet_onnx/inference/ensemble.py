@@ -1,10 +1,10 @@
-"""Step 4 of the road: run the members."""
+"""Run the members."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from .trial import try_models
 if TYPE_CHECKING:
     import onnxruntime
 
-__all__ = ["open_session", "run_ensemble", "run_first_member", "run_with_features"]
+__all__ = ["open_session", "run_ensemble", "run_first_member", "run_session", "run_with_features"]
 
 
 @lru_cache(maxsize=4)
@@ -46,22 +46,51 @@ def _first_member(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
 
 def _check_ports(session: onnxruntime.InferenceSession, path: Path, outputs: tuple[list[str], ...]) -> None:
     taken = [(port.name, port.type) for port in session.get_inputs()]
+    with_absorber = [("spectrum", "tensor(float)"), ("absorber", "tensor(int64)")]
     given = [(port.name, port.type) for port in session.get_outputs()]
     float32 = "tensor(float)"
-    if taken != [("spectrum", float32)] or given not in [[(n, float32) for n in names] for names in outputs]:
+    if taken not in (with_absorber[:1], with_absorber) or given not in [
+        [(n, float32) for n in names] for names in outputs
+    ]:
         raise BundleError(
-            f"{path} takes {taken} and gives {given}; expected 'spectrum' and 'g2' (the ensemble with "
-            "'features') in float32: export the bundle again"
+            f"{path} takes {taken} and gives {given}; expected 'spectrum' (and "
+            "'absorber' in int64) and 'g2' (the ensemble with 'features') in float32: export the bundle again"
         )
 
 
-def _run(
-    session: onnxruntime.InferenceSession, spectra: npt.NDArray[np.float32]
+def run_session(
+    session: onnxruntime.InferenceSession,
+    spectra: npt.NDArray[np.float32],
+    absorbers: npt.NDArray[np.int64],
 ) -> list[npt.NDArray[np.float32]]:
+    """Run a model on any number of spectra.
+
+    Parameters
+    ----------
+    session : onnxruntime.InferenceSession
+    spectra : ndarray of float32, shape (batch, axis.count)
+    absorbers : ndarray of int64, shape (batch,)
+        Atomic numbers; left out for a model that does not take them.
+
+    Returns
+    -------
+    list of ndarray of float32
+        Its outputs.
+
+    Raises
+    ------
+    SpectrumError
+        If an input is not finite.
+    """
     if not np.all(np.isfinite(spectra)):
         raise SpectrumError("the model input holds NaN or infinity; expected finite numbers")
     starts = range(0, max(1, len(spectra)), ROWS)
-    parts = [session.run(None, {"spectrum": spectra[start : start + ROWS]}) for start in starts]
+    given: dict[str, npt.NDArray[Any]] = {"spectrum": spectra, "absorber": absorbers}
+    feeds = {port.name: given[port.name] for port in session.get_inputs()}
+    parts = [
+        session.run(None, {name: values[start : start + ROWS] for name, values in feeds.items()})
+        for start in starts
+    ]
     return parts[0] if len(parts) == 1 else [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
 
 
@@ -74,12 +103,14 @@ def _check_shape(output: npt.NDArray[np.float32], expected: tuple[int, ...], pat
         )
 
 
-def run_first_member(bundle: Bundle, spectra: npt.NDArray[np.float32], threads: int = 1) -> FloatArray:
+def run_first_member(
+    bundle: Bundle, spectra: npt.NDArray[np.float32], absorbers: npt.NDArray[np.int64], threads: int = 1
+) -> FloatArray:
     """Predict G2 with the first member alone.
 
     Parameters
     ----------
-    bundle, spectra, threads
+    bundle, spectra, absorbers, threads
         As `run_ensemble`.
 
     Returns
@@ -91,12 +122,14 @@ def run_first_member(bundle: Bundle, spectra: npt.NDArray[np.float32], threads: 
     SpectrumError, BundleError
         As `run_ensemble`.
     """
-    (output,) = _run(_first_member(bundle, threads), spectra)
+    (output,) = run_session(_first_member(bundle, threads), spectra, absorbers)
     _check_shape(output, (len(spectra), bundle.r.size), bundle.path / "member_00.onnx")
     return np.asarray(output, dtype=np.float64)
 
 
-def run_ensemble(bundle: Bundle, spectra: npt.NDArray[np.float32], threads: int = 1) -> FloatArray:
+def run_ensemble(
+    bundle: Bundle, spectra: npt.NDArray[np.float32], absorbers: npt.NDArray[np.int64], threads: int = 1
+) -> FloatArray:
     """Predict G2 with every member.
 
     Parameters
@@ -104,6 +137,8 @@ def run_ensemble(bundle: Bundle, spectra: npt.NDArray[np.float32], threads: int 
     bundle : Bundle
     spectra : ndarray of float32, shape (batch, axis.count)
         Model inputs.
+    absorbers : ndarray of int64, shape (batch,)
+        Atomic number of each absorber, for a model that takes it.
     threads : int
         Threads inside one operator.
 
@@ -118,18 +153,18 @@ def run_ensemble(bundle: Bundle, spectra: npt.NDArray[np.float32], threads: int 
     BundleError
         If the model cannot be run or gives another shape.
     """
-    members, _ = run_with_features(bundle, spectra, threads)
+    members, _ = run_with_features(bundle, spectra, absorbers, threads)
     return members
 
 
 def run_with_features(
-    bundle: Bundle, spectra: npt.NDArray[np.float32], threads: int = 1
+    bundle: Bundle, spectra: npt.NDArray[np.float32], absorbers: npt.NDArray[np.int64], threads: int = 1
 ) -> tuple[FloatArray, npt.NDArray[np.float32] | None]:
     """Predict G2 with every member, and give one member's last hidden layer.
 
     Parameters
     ----------
-    bundle, spectra, threads
+    bundle, spectra, absorbers, threads
         As `run_ensemble`.
 
     Returns
@@ -143,6 +178,6 @@ def run_with_features(
     SpectrumError, BundleError
         As `run_ensemble`.
     """
-    output, *features = _run(_session(bundle, threads), spectra)
+    output, *features = run_session(_session(bundle, threads), spectra, absorbers)
     _check_shape(output, (len(spectra), bundle.members, bundle.r.size), bundle.path / "ensemble.onnx")
     return np.asarray(output, dtype=np.float64), features[0] if features else None

@@ -7,25 +7,27 @@ points of the logarithm give its centre.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ..numerics import vertex_offsets
+from ..prediction import FirstShell, Peak
 from ..spectrum import FloatArray
 
 __all__ = [
     "Curves",
-    "FirstShell",
-    "Peak",
     "PeakTable",
+    "curves_of",
     "find_peaks",
     "first_peaks",
     "first_shell",
+    "join_curves",
     "peak_positions",
     "peak_table",
     "peaks_of",
-    "read_curves",
     "spread_of_peaks",
 ]
 
@@ -35,45 +37,6 @@ MIN_HEIGHT = 0.3
 MIN_RELATIVE_HEIGHT = 0.1
 MIN_PROMINENCE = 0.1
 MEMBER_WINDOW = 0.3
-
-
-@dataclass(frozen=True)
-class Peak:
-    """A maximum of the mean G2 curve.
-
-    Parameters
-    ----------
-    r : float
-        Position in Angstrom.
-    r_sigma : float
-        Standard deviation of the position over the members, in Angstrom.
-    height : float
-        G2 at the nearest grid point.
-    """
-
-    r: float
-    r_sigma: float
-    height: float
-
-
-@dataclass(frozen=True)
-class FirstShell:
-    """The nearest atoms that the curve shows.
-
-    Parameters
-    ----------
-    r : float
-        Distance in Angstrom.
-    r_sigma : float
-        Standard deviation over the members, in Angstrom.
-    lower, upper : float or None
-        Calibrated interval in Angstrom; None where the bundle is not calibrated.
-    """
-
-    r: float
-    r_sigma: float
-    lower: float | None = None
-    upper: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,18 +65,6 @@ class PeakTable:
         position = np.full(curves, np.nan)
         position[rows >= 0] = self.r[rows[rows >= 0]]
         return position, rows
-
-
-def _vertex(left: FloatArray, centre: FloatArray, right: FloatArray) -> FloatArray:
-    """Offsets of maxima from their grid points, in grid steps, from -0.5 to 0.5; any shape."""
-    three = np.stack([left, centre, right])
-    positive = (three > 0.0).all(axis=0)
-    logs = np.log(np.where(positive, three, 1.0))
-    left, centre, right = np.where(positive, logs, three)
-    curvature = left - 2.0 * centre + right
-    bent = curvature < 0.0
-    offset = 0.5 * (left - right) / np.where(bent, curvature, -1.0)
-    return np.where(bent, np.minimum(np.maximum(offset, -0.5), 0.5), 0.0)
 
 
 def peak_table(r: FloatArray, curves: FloatArray) -> PeakTable:
@@ -200,7 +151,7 @@ def _between(
     r: FloatArray, curves: FloatArray, curve: npt.NDArray[np.int64], index: npt.NDArray[np.int64]
 ) -> FloatArray:
     """Positions of maxima between the grid points."""
-    offset = _vertex(*(curves[curve, index + k] for k in (-1, 0, 1)))
+    offset = vertex_offsets(*(curves[curve, index + k] for k in (-1, 0, 1)))
     return np.asarray(r[index] + offset * (r[1] - r[0]))
 
 
@@ -264,7 +215,7 @@ def spread_of_peaks(r: FloatArray, members: FloatArray, found: PeakTable) -> Flo
         np.take_along_axis(values, np.clip(best + k, 0, values.shape[2] - 1)[..., np.newaxis], axis=2)[..., 0]
         for k in (-1, 0, 1)
     ]
-    own = r[index] + np.where(free, _vertex(*three), 0.0) * step
+    own = r[index] + np.where(free, vertex_offsets(*three), 0.0) * step
     return np.asarray(own.std(axis=1, ddof=1), dtype=np.float64)
 
 
@@ -304,7 +255,7 @@ class Curves:
         return result
 
 
-def read_curves(r: FloatArray, members: FloatArray) -> Curves:
+def curves_of(r: FloatArray, members: FloatArray) -> Curves:
     """Find the distances in the curves of many spectra.
 
     Parameters
@@ -325,6 +276,39 @@ def read_curves(r: FloatArray, members: FloatArray) -> Curves:
     return Curves(members, mean, sigma, peaks, spread_of_peaks(r, members, peaks), first, row)
 
 
+def join_curves(parts: Sequence[Curves]) -> Curves:
+    """Curves of the same members, one after the other.
+
+    Parameters
+    ----------
+    parts : sequence of Curves
+
+    Returns
+    -------
+    Curves
+    """
+    spectra = np.cumsum([0, *(len(part.mean) for part in parts)])
+    rows = np.cumsum([0, *(part.peaks.r.size for part in parts)])
+    return Curves(
+        members=np.concatenate([part.members for part in parts]),
+        mean=np.concatenate([part.mean for part in parts]),
+        sigma=np.concatenate([part.sigma for part in parts]),
+        peaks=PeakTable(
+            np.concatenate([part.peaks.curve + n for part, n in zip(parts, spectra, strict=False)]),
+            np.concatenate([part.peaks.index for part in parts]),
+            np.concatenate([part.peaks.r for part in parts]),
+        ),
+        r_sigma=np.concatenate([part.r_sigma for part in parts]),
+        first_shell=np.concatenate([part.first_shell for part in parts]),
+        first_row=np.concatenate(
+            [
+                np.where(part.first_row >= 0, part.first_row + n, -1)
+                for part, n in zip(parts, rows, strict=False)
+            ]
+        ),
+    )
+
+
 def find_peaks(r: FloatArray, members: FloatArray) -> tuple[Peak, ...]:
     """Peaks of the mean curve, with their spread over the members.
 
@@ -340,7 +324,7 @@ def find_peaks(r: FloatArray, members: FloatArray) -> tuple[Peak, ...]:
     tuple of Peak
         By ascending distance.
     """
-    return peaks_of(read_curves(r, members[np.newaxis]))[0]
+    return peaks_of(curves_of(r, members[np.newaxis]))[0]
 
 
 def peaks_of(curves: Curves) -> list[tuple[Peak, ...]]:

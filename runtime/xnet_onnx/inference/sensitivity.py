@@ -10,39 +10,22 @@ prediction itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from ..preprocess.align import EnergyAxis, gaussian_kernel
-from ..spectrum import FloatArray
+from ..numerics import gaussian_kernel
+from ..spectrum import EnergyAxis, FloatArray
 from .peaks import first_peaks
 
-__all__ = ["BROADENINGS", "SHIFTS", "Stability", "broadening_matrix", "measure_stability", "perturb"]
+__all__ = ["BROADENINGS", "SHIFTS", "broadening_matrix", "measure_sensitivity", "perturb"]
 
 #: Shifts of the spectrum and widths (FWHM) of its broadening, in eV.
 SHIFTS = (-1.0, 1.0)
 BROADENINGS = (2.0,)
 #: Said to have moved when the first shell is gone.
 LOST = 1.0
-
-
-@dataclass(frozen=True)
-class Stability:
-    """Largest changes of one network's curve over the perturbed copies of a spectrum.
-
-    Parameters
-    ----------
-    first_shell : float
-        Of the first-shell distance, in Angstrom; 1 where it is lost.
-    curve : float
-        Of G2: mean absolute change as a share of the mean of G2.
-    """
-
-    first_shell: float
-    curve: float
 
 
 @lru_cache(maxsize=16)
@@ -94,7 +77,9 @@ def perturb(spectra: npt.NDArray[np.float32], axis: EnergyAxis) -> npt.NDArray[n
     return np.stack(copies, axis=1).astype(np.float32)
 
 
-def measure_stability(r: FloatArray, own: FloatArray, perturbed: FloatArray) -> tuple[FloatArray, FloatArray]:
+def measure_sensitivity(
+    r: FloatArray, own: FloatArray, perturbed: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Compare the curves of the perturbed copies with the spectra's own.
 
     Parameters
@@ -109,7 +94,7 @@ def measure_stability(r: FloatArray, own: FloatArray, perturbed: FloatArray) -> 
     Returns
     -------
     first_shell, curve : ndarray of float64, shape (n,)
-        As in `Stability`.
+        As in `Sensitivity`.
     """
     n, k, m = perturbed.shape
     before = first_peaks(r, own)

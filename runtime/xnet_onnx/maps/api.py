@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..bundle.load import Bundle, load_bundle
 from ..errors import OutputError
+from ..uncertainty.intervals import check_level
 from .job import Job, Settings, bundle_hash, fingerprint, path_of
 from .layout import CHUNK_PIXELS, Rectangle
 from .local import run_local
@@ -188,7 +189,7 @@ def make_job(
     """
     bundle = load_bundle() if bundle is None else bundle
     if bundle.calibration is not None:
-        bundle.calibration.check_level(settings.level)
+        check_level(bundle.calibration, settings.level)
     size = mtime = 0
     stack: Stack
     found: BoolArray | None

@@ -77,8 +77,13 @@ class Job:
 
 
 def bundle_hash(bundle: Bundle) -> str:
-    """SHA-256 of ``bundle.json``, which holds those of the other files."""
-    return hashlib.sha256(json.dumps(bundle.card, sort_keys=True).encode()).hexdigest()
+    """SHA-256 of all of a bundle that predictions depend on: not of its card and its metrics."""
+    files = {
+        name: value
+        for name, value in bundle.card["files"].items()
+        if name not in ("README.md", "metrics.json")
+    }
+    return hashlib.sha256(json.dumps({**bundle.card, "files": files}, sort_keys=True).encode()).hexdigest()
 
 
 @lru_cache(maxsize=2)
@@ -169,6 +174,7 @@ def fingerprint(job: Job) -> str:
         settings,
         # Not what was calculated from it: another processor may differ in the last digit.
         job.survey.sample,
+        job.survey.element,
         job.chunk_pixels,
         job.slab_bytes,
     ]

@@ -1,4 +1,4 @@
-"""The seam between maps and the road of single spectra: spectra in, arrays out."""
+"""Where maps meet the pipeline of single spectra: spectra in, arrays out."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ..bundle.load import Bundle
-from ..inference.ensemble import run_ensemble
-from ..inference.peaks import read_curves
-from ..pipeline import BATCH, read_inputs
+from ..edges import Absorber
+from ..pipeline import BATCH, Outcome, run_inputs
+from ..prediction import VERDICTS
 from ..preprocess.prepare import prepare_rows
 from ..spectrum import FloatArray
-from ..uncertainty.verdict import LEVELS
 from .job import Job, Settings
 from .result import CONFIDENCE, STATUS, Arrays, empty
 from .screening import usable, visible
 from .stack import BoolArray
 
 __all__ = ["evaluate", "predict_chunk"]
+
+#: Codes of the verdicts by their places, and at the end, where -1 points, that of none.
+CODES = np.array([CONFIDENCE[name] for name in (*VERDICTS, "none")], dtype=np.uint8)
 
 
 def evaluate(job: Job, bundle: Bundle, mu: FloatArray, masked: BoolArray) -> Arrays:
@@ -44,13 +46,17 @@ def evaluate(job: Job, bundle: Bundle, mu: FloatArray, masked: BoolArray) -> Arr
         masked, STATUS["masked"], np.where(live, STATUS["no edge"], STATUS["dead"])
     )
     arrays["step_estimate"][:] = step
-    for name, values in predict_chunk(bundle, job.stack.energy, mu[seen], job.settings).items():
+    absorber = bundle.absorber(job.survey.element)
+    found = predict_chunk(bundle, job.stack.energy, mu[seen], job.settings, absorber)
+    for name, values in found.items():
         if name != "step_estimate":
             arrays[name][seen] = values
     return arrays
 
 
-def predict_chunk(bundle: Bundle, energy: FloatArray, mu: FloatArray, settings: Settings) -> Arrays:
+def predict_chunk(
+    bundle: Bundle, energy: FloatArray, mu: FloatArray, settings: Settings, absorber: Absorber
+) -> Arrays:
     """Predict for spectra that share their energies.
 
     Parameters
@@ -61,6 +67,7 @@ def predict_chunk(bundle: Bundle, energy: FloatArray, mu: FloatArray, settings: 
     mu : ndarray of float64, shape (k, n)
         Finite.
     settings : Settings
+    absorber : Absorber
 
     Returns
     -------
@@ -69,7 +76,7 @@ def predict_chunk(bundle: Bundle, energy: FloatArray, mu: FloatArray, settings: 
         (or "outside", with `force`).
     """
     arrays = empty((len(mu),), bundle.r.size if settings.curves else 0)
-    batches, errors = prepare_rows(energy, mu, bundle, normalized=settings.normalized)
+    batches, errors = prepare_rows(energy, mu, bundle, absorber=absorber, normalized=settings.normalized)
     arrays["status"][list(errors)] = STATUS["refused"]
     for ready in batches:
         arrays["edge_step"][ready.rows] = ready.edge_step
@@ -78,39 +85,34 @@ def predict_chunk(bundle: Bundle, energy: FloatArray, mu: FloatArray, settings: 
     if batches:
         rows = np.concatenate([ready.rows for ready in batches])
         values = np.concatenate([ready.values for ready in batches])
+        absorbers = np.full(BATCH, absorber.number, dtype=np.int64)
         for start in range(0, rows.size, BATCH):
-            _put(arrays, rows[start : start + BATCH], values[start : start + BATCH], bundle, settings)
+            part = values[start : start + BATCH]
+            outcome = run_inputs(
+                part,
+                bundle,
+                absorbers[: len(part)],
+                level=settings.level,
+                force=settings.force,
+                threads=settings.threads,
+            )
+            _put(arrays, rows[start : start + BATCH], outcome, settings)
     return arrays
 
 
-def _put(
-    arrays: Arrays,
-    rows: npt.NDArray[np.int64],
-    values: npt.NDArray[np.float32],
-    bundle: Bundle,
-    settings: Settings,
-) -> None:
-    """Predict for model inputs and put the result where they belong."""
-    if bundle.calibration is None:
-        curves, reading = read_curves(bundle.r, run_ensemble(bundle, values, settings.threads)), None
-        told = np.ones(rows.size, dtype=bool)
-    else:
-        reading = read_inputs(values, bundle, level=settings.level, threads=settings.threads)
-        curves = reading.curves
-        outside = reading.level == LEVELS.index("outside")
-        told = ~outside | settings.force
-        codes = np.array([CONFIDENCE[name] for name in LEVELS], dtype=np.uint8)
-        arrays["confidence"][rows] = codes[reading.level]
-        arrays["domain_score"][rows] = reading.domain.score
-        half = np.where(told, reading.half_width, np.nan)
-        arrays["first_shell_lower"][rows] = np.maximum(0.0, curves.first_shell - half)
-        arrays["first_shell_upper"][rows] = curves.first_shell + half
-    arrays["first_shell"][rows] = np.where(told, curves.first_shell, np.nan)
+def _put(arrays: Arrays, rows: npt.NDArray[np.int64], outcome: Outcome, settings: Settings) -> None:
+    """Put what comes out for model inputs where it belongs."""
+    curves, assessment, shown = outcome.curves, outcome.assessment, outcome.assessment.shown
+    arrays["first_shell"][rows] = assessment.first_shell
+    arrays["first_shell_lower"][rows] = assessment.lower
+    arrays["first_shell_upper"][rows] = assessment.upper
+    arrays["confidence"][rows] = CODES[assessment.verdict]
     arrays["status"][rows] = np.where(np.isnan(curves.first_shell), STATUS["no shell"], STATUS["predicted"])
-    if reading is not None:
-        arrays["status"][rows[outside]] = STATUS["outside"]
+    arrays["status"][rows[assessment.verdict == VERDICTS.index("outside")]] = STATUS["outside"]
+    if outcome.scores is not None:
+        arrays["domain_score"][rows] = outcome.scores.score
     if settings.curves:
-        arrays["g2_mean"][rows[told]] = curves.mean[told]
-        if reading is not None:
-            arrays["g2_lower"][rows[told]] = reading.lower[told]
-            arrays["g2_upper"][rows[told]] = reading.upper[told]
+        arrays["g2_mean"][rows[shown]] = curves.mean[shown]
+        if assessment.band_lower is not None and assessment.band_upper is not None:
+            arrays["g2_lower"][rows[shown]] = assessment.band_lower[shown]
+            arrays["g2_upper"][rows[shown]] = assessment.band_upper[shown]

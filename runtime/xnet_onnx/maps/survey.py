@@ -9,6 +9,7 @@ import numpy as np
 
 from ..bundle.load import Bundle
 from ..errors import EdgeError, SpectrumError, XnetError
+from ..preprocess.edge import absorber_of
 from ..preprocess.prepare import prepare
 from ..spectrum import FloatArray, Spectrum
 from .screening import step_weights, usable, visible
@@ -29,6 +30,8 @@ class Survey:
 
     Parameters
     ----------
+    element : str
+        The absorber.
     e0 : float
         Of the mean spectrum, in eV.
     typical_step : float
@@ -37,6 +40,7 @@ class Survey:
         SHA-256 of the sampled spectra.
     """
 
+    element: str
     e0: float
     typical_step: float
     sample: str
@@ -67,7 +71,8 @@ def survey(stack: Stack, mask: BoolArray | None, bundle: Bundle, normalized: boo
         If the mean spectrum of the pixels with an edge is refused, for its
         reason; if no pixel has usable numbers.
     """
-    digest, steps, mu = _look(stack, mask, bundle.edge_energy)
+    shape = Spectrum(stack.energy, np.zeros_like(stack.energy), stack.label, stack.element, stack.edge)
+    digest, steps, mu = _look(stack, mask, absorber_of(shape, bundle).energy)
     if not len(mu):
         raise SpectrumError(
             f"{stack.label}: every pixel looked at is masked, constant, or holds NaN or infinity; expected "
@@ -88,7 +93,7 @@ def survey(stack: Stack, mask: BoolArray | None, bundle: Bundle, normalized: boo
             f"{stack.label}: mu does not rise at {e0:.1f} eV in more than 5 % of the pixels; expected "
             "absorption, which rises at the edge: are these transmitted intensities? Give ln(I0/I)"
         )
-    return Survey(e0, typical, digest)
+    return Survey(inputs.element, e0, typical, digest)
 
 
 def _look(stack: Stack, mask: BoolArray | None, edge_energy: float) -> tuple[str, FloatArray, FloatArray]:

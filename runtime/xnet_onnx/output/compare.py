@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..pipeline import Prediction
+from ..prediction import Prediction
 from .figure import MAX_PAGES, new_figure, save_pages, short_label
 from .text import headline
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ..errors import MissingExtraError, OutputError
 from ..files import replace_when_done
-from ..pipeline import Prediction
+from ..prediction import Prediction
 from ..spectrum import FloatArray
 from .text import headline, uncertain_peaks
 
@@ -267,7 +267,7 @@ def _draw_spectrum(axes: Any, prediction: Prediction) -> None:
 
 def _draw_curve(axes: Any, prediction: Prediction) -> None:
     mean, verdict, shell = prediction.mean, prediction.confidence, prediction.first_shell
-    if shell is None and verdict is not None and verdict.level == "outside":
+    if shell is None and verdict is not None and verdict.verdict == "outside":
         refuse(axes, verdict.reasons)
         return
     spread = r"$\pm 2\sigma$ of the members, not the error"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..pipeline import Prediction
+from ..prediction import Prediction
 from ..spectrum import FloatArray
 from .figure import SPECTRUM, VERDICT_COLOURS, new_figure, save_pages, short_label
 
@@ -90,7 +90,7 @@ class Series:
                 lower=None if shell is None else shell.lower,
                 upper=None if shell is None else shell.upper,
                 level=None if verdict is None else verdict.interval_level,
-                verdict=None if verdict is None else verdict.level,
+                verdict=None if verdict is None else verdict.verdict,
                 energy=prediction.energy,
                 spectrum=prediction.spectrum,
             )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import XnetError
-from ..pipeline import Prediction
+from ..prediction import Prediction
 from ..wording import printable
 from .text import uncertain_peaks
 
@@ -110,13 +110,13 @@ def as_json(label: str, result: Prediction | XnetError) -> dict[str, Any]:
         "confidence": None
         if verdict is None
         else {
-            "level": verdict.level,
+            "verdict": verdict.verdict,
             "reasons": list(verdict.reasons),
             "interval_level": verdict.interval_level,
             "domain_score": verdict.domain_score,
-            "stability": {
-                "first_shell": verdict.stability.first_shell,
-                "curve": verdict.stability.curve,
+            "sensitivity": {
+                "first_shell": verdict.sensitivity.first_shell,
+                "curve": verdict.sensitivity.curve,
             },
             "expected_error": verdict.expected_error,
             "expected_mse": verdict.expected_mse,
@@ -174,7 +174,7 @@ def as_csv_row(label: str, result: Prediction | XnetError) -> dict[str, str]:
     if result.confidence is not None:
         row.update(
             interval_level=f"{result.confidence.interval_level:g}",
-            verdict=result.confidence.level,
+            verdict=result.confidence.verdict,
             reasons=" ".join(result.confidence.reasons),
             domain_score=f"{result.confidence.domain_score:.3f}",
         )

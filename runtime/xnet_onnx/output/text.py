@@ -7,7 +7,7 @@ import unicodedata
 import numpy as np
 
 from ..errors import XnetError
-from ..pipeline import Prediction
+from ..prediction import Prediction
 from ..wording import printable
 
 __all__ = ["LineTable", "as_block", "error_line", "headline", "uncertain_peaks"]
@@ -32,12 +32,12 @@ def headline(prediction: Prediction) -> str:
     """
     shell, verdict = prediction.first_shell, prediction.confidence
     if shell is None:
-        hidden = verdict is not None and verdict.level == "outside"
+        hidden = verdict is not None and verdict.verdict == "outside"
         return OUTSIDE if hidden else NO_PEAK
     if verdict is None or shell.lower is None or shell.upper is None:
         return f"{shell.r:.2f} A ({UNCALIBRATED})"
     interval = f"{shell.lower:.2f} to {shell.upper:.2f}, {100 * verdict.interval_level:g} %"
-    return f"{shell.r:.2f} A ({interval})  {verdict.level}"
+    return f"{shell.r:.2f} A ({interval})  {verdict.verdict}"
 
 
 def uncertain_peaks(prediction: Prediction) -> tuple[bool, ...]:
@@ -168,7 +168,7 @@ class LineTable:
             found = f"{shell.r:.2f} A"
             if shell.lower is not None and shell.upper is not None:
                 found += f" ({shell.lower:.2f}-{shell.upper:.2f})"
-        word = "none" if verdict is None else verdict.level
+        word = "none" if verdict is None else verdict.verdict
         reasons: tuple[str, ...] = (UNCALIBRATED,) if verdict is None else verdict.reasons
         if shell is None and not reasons:
             reasons = (NO_PEAK,)

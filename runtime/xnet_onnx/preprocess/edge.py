@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..bundle.load import Bundle
-from ..edges import edges_between, nearest_edge
+from ..edges import Absorber, edges_between, lines_beside, nearest_edge
 from ..errors import CoverageError, EdgeError, ElementError, SpectrumError
-from ..spectrum import FloatArray, NormalizedBatch, Spectrum
+from ..spectrum import NormalizedBatch, Spectrum
 from ..wording import counted
+from .quality import check_points, glitch_heights, noise_levels, wrong_shapes
 
-__all__ = ["check_edges", "check_identity", "glitch_heights", "noise_levels"]
+__all__ = ["absorber_at", "absorber_of", "check_edges", "identify"]
 
 MAX_NOISE = 0.1
 #: Mean of the flattened mu from 20 to 40 eV above e0; calculated spectra have 0.82 to 1.07.
@@ -20,47 +21,58 @@ POST_EDGE_RANGE = (0.7, 1.25)
 E0_BELOW, E0_ABOVE = 2.5, 20.0
 #: The worst calibration that is read: the edge may lie this far from the table.
 MAX_MISCALIBRATION = 17.0
-EDGE_GAP, EDGE_POINTS = 2.5, 12
+#: From so far above a K edge, in eV, a rise that fits an L edge is not taken for it unasked.
+AMBIGUOUS_FROM = 12.0
 GLITCH_WARNED, GLITCH_REFUSED = 0.08, 0.5
 
 
-def check_identity(spectrum: Spectrum, bundle: Bundle) -> None:
-    """Check the element and the edge that a file names, and that the scan goes over it.
+def identify(spectrum: Spectrum, bundle: Bundle) -> Absorber | None:
+    """Find the absorber by what the spectrum says of itself, and check that the scan goes over its edge.
 
     Parameters
     ----------
     spectrum : Spectrum
     bundle : Bundle
 
+    Returns
+    -------
+    Absorber or None
+        None where no element is given and the scan goes over several edges, or
+        over one at its rim: the energy of the rise will say (`absorber_at`).
+
     Raises
     ------
     ElementError
-        If they are given and are not the bundle's.
+        If an element or edge is given and the bundle does not know it.
     CoverageError
-        If the scan ends before the edge or starts after it.
+        If the scan goes over no edge that the bundle knows.
     """
     noticed = f" (noticed before: {'; '.join(spectrum.warnings)})" if spectrum.warnings else ""
-    for what, found, expected in (
-        ("element", spectrum.element, bundle.element),
-        ("edge", spectrum.edge, bundle.edge),
-    ):
-        if found is not None and found.strip().lower() != expected.lower():
+    known = bundle.absorbers
+    for what, found in (("element", spectrum.element), ("edge", spectrum.edge)):
+        if found is None:
+            continue
+        known = tuple(one for one in known if getattr(one, what).lower() == found.strip().lower())
+        if not known:
             other = f"{spectrum.element or '?'} {spectrum.edge or '?'}"
             raise ElementError(
                 f"the spectrum is labelled {what} {found.strip()} ({other} edge); the model {bundle.title} "
-                f"knows {bundle.element} {bundle.edge} only{noticed}"
+                f"knows {bundle.knows} only{noticed}"
             )
     finite = spectrum.energy[np.isfinite(spectrum.energy)]
     if finite.size == 0:
-        return
+        return None
     first, last = float(finite.min()), float(finite.max())
-    name = f"the {bundle.element} {bundle.edge} edge ({bundle.edge_energy:.0f} eV)"
-    inside = edges_between(first, last)
-    where = "stops before" if last < bundle.edge_energy else "starts above"
-    if last < bundle.edge_energy - MAX_MISCALIBRATION or first > bundle.e0_range[1]:
+    over = [one for one in known if last >= one.energy - MAX_MISCALIBRATION and first <= one.e0_range[1]]
+    if not over:
+        nearest = min(known, key=lambda one: max(first - one.energy, one.energy - last))
+        name = f"the {nearest.name} edge ({nearest.energy:.0f} eV)"
+        inside = edges_between(first, last)
+        where = "stops before" if last < nearest.energy else "starts above"
         raise CoverageError(
             f"the scan runs from {first:.1f} to {last:.1f} eV and {where} {name}; "
             "expected a scan over that edge"
+            + ("" if len(known) == 1 else f", or another that the model knows ({bundle.knows})")
             + (
                 f"; edges in its range: {inside}"
                 if inside
@@ -68,125 +80,93 @@ def check_identity(spectrum: Spectrum, bundle: Bundle) -> None:
             )
             + noticed
         )
+    return over[0] if spectrum.element is not None and len(over) == 1 else None
 
 
-def _quantile(values: FloatArray, share: float) -> FloatArray:
-    """Quantiles of rows, linear between points; numpy's own loads numpy.ma, 15 ms of every start."""
-    ordered = np.sort(values, axis=1)
-    at = share * (ordered.shape[1] - 1)
-    below = min(int(at), ordered.shape[1] - 2) if ordered.shape[1] > 1 else 0
-    above = min(below + 1, ordered.shape[1] - 1)
-    return np.asarray(ordered[:, below] + (at - below) * (ordered[:, above] - ordered[:, below]))
-
-
-def noise_levels(normalized: NormalizedBatch) -> FloatArray:
-    """Noise of normalised spectra, in edge steps.
-
-    From the second differences of the pre-edge and post-edge, where an
-    absorption spectrum is smooth: their median size, which a few features do
-    not move.
+def absorber_of(spectrum: Spectrum, bundle: Bundle) -> Absorber:
+    """The absorber of a spectrum that has not been normalised: as given, else the one in the scan's middle.
 
     Parameters
     ----------
-    normalized : NormalizedBatch
+    spectrum : Spectrum
+    bundle : Bundle
 
     Returns
     -------
-    ndarray of float64, shape (k,)
+    Absorber
+
+    Raises
+    ------
+    ElementError, CoverageError
+        As `identify`.
     """
-    energy, norm = normalized.energy, normalized.norm
-    outside = np.flatnonzero(np.abs(energy[1:-1] - normalized.e0) > 10.0)
-    if outside.size < 8:
-        return np.zeros(len(norm))
-    steps = np.diff(energy)
-    # The middle point against the line through its neighbours, for uneven steps too.
-    total = (steps[1:] + steps[:-1])[outside]
-    left, right = steps[1:][outside] / total, steps[:-1][outside] / total
-    difference = norm[:, outside + 1] - (norm[:, outside] * left + norm[:, outside + 2] * right)
-    weights = np.sqrt(1.0 + left**2 + right**2)
-    return 1.4826 * _quantile(np.abs(difference / weights), 0.5)
+    known = identify(spectrum, bundle)
+    first, last = float(np.min(spectrum.energy)), float(np.max(spectrum.energy))
+    inside = [one for one in bundle.absorbers if first <= one.energy <= last] or list(bundle.absorbers)
+    return min(inside, key=lambda one: abs(one.energy - 0.5 * (first + last))) if known is None else known
 
 
-def glitch_heights(energy: FloatArray, norm: FloatArray) -> FloatArray:
-    """How far each point stands out of its neighbours on both sides.
-
-    A point is held against the line through its neighbours and against the lines
-    through the two points on either side of it; the smallest of the three is its
-    height, so that a steep edge or a sharp white line has none.
+def absorber_at(e0: float, bundle: Bundle) -> Absorber:
+    """The absorber whose edge a steepest rise can be.
 
     Parameters
     ----------
-    energy : ndarray of float64, shape (n,)
-    norm : ndarray of float64, shape (k, n)
+    e0 : float
+        In eV.
+    bundle : Bundle
 
     Returns
     -------
-    ndarray of float64, shape (k, n)
-        In edge steps; 0 for the two points at either end.
+    Absorber
+
+    Raises
+    ------
+    EdgeError
+        If the bundle knows no edge there, or the rise fits an L edge better
+        (La L3 lies 18 eV above V K).
     """
-    heights = np.zeros_like(norm)
-    if energy.size < 7:
-        return heights
-    x, y = energy, norm
-    middle = y[:, 2:-2] - _line(x[1:-3], y[:, 1:-3], x[3:-1], y[:, 3:-1], x[2:-2])
-    left = y[:, 2:-2] - _line(x[:-4], y[:, :-4], x[1:-3], y[:, 1:-3], x[2:-2])
-    right = y[:, 2:-2] - _line(x[3:-1], y[:, 3:-1], x[4:], y[:, 4:], x[2:-2])
-    same = (middle > 0.0) & (left > 0.0) & (right > 0.0) | (middle < 0.0) & (left < 0.0) & (right < 0.0)
-    # A spike is as far from the level of its neighbours; a white line is not.
-    level = np.minimum(np.abs(y[:, 2:-2] - y[:, 1:-3]), np.abs(y[:, 2:-2] - y[:, 3:-1]))
-    lowest = np.minimum(np.minimum(np.abs(middle), np.abs(left)), np.minimum(np.abs(right), level))
-    heights[:, 2:-2] = np.where(same, lowest, 0.0)
-    return heights
-
-
-def _line(x0: FloatArray, y0: FloatArray, x1: FloatArray, y1: FloatArray, x: FloatArray) -> FloatArray:
-    return y0 + (y1 - y0) * ((x - x0) / (x1 - x0))
-
-
-def _check_points(energy: FloatArray, e0: float) -> None:
-    """Refuse a scan too coarse to place its edge."""
-    near = energy[(energy > e0 - 10.0) & (energy < e0 + 20.0)]
-    inside = energy[(energy > e0 - 7.5) & (energy < e0 + 17.5)]
-    gap = float(np.diff(inside).max()) if inside.size > 1 else float("inf")
-    if near.size < EDGE_POINTS or gap > EDGE_GAP + 1e-6:
-        raise CoverageError(
-            f"too few points near the edge: {near.size} from 10 eV below to 20 eV above {e0:.1f} eV, the "
-            "widest step "
-            f"{gap:.1f} eV; expected at least {EDGE_POINTS} and steps of at most {EDGE_GAP:g} eV: "
-            "measure with finer "
-            "steps"
+    found = [one for one in bundle.absorbers if one.e0_range[0] <= e0 <= one.e0_range[1]]
+    if not found:
+        raise _elsewhere(e0, min(bundle.absorbers, key=lambda one: abs(one.energy - e0)))
+    absorber = min(found, key=lambda one: abs(one.energy - e0))
+    beside = lines_beside(e0)
+    if beside and e0 - absorber.energy > AMBIGUOUS_FROM:
+        raise EdgeError(
+            f"the steepest rise is at {e0:.1f} eV, where {beside} lies as well as the {absorber.name} edge "
+            f"({absorber.energy:.0f} eV and what oxidation adds); expected an element with the spectrum: "
+            f"if it is {absorber.element}, say so with --element {absorber.element}"
         )
+    return absorber
 
 
-def _wrong_shapes(normalized: NormalizedBatch, name: str) -> dict[int, SpectrumError]:
-    """Refuse what rises and is no edge: noise, EXAFS of another edge, a falling spectrum."""
-    x, norm = normalized.energy - normalized.e0, normalized.norm
-    before = norm[:, (x < -20.0) & (x > -80.0)]
-    after = norm[:, (x > 15.0) & (x < 60.0)]
-    if before.shape[1] < 2 or after.shape[1] < 2:
-        return {}
-    low, high = _quantile(before, 0.5), _quantile(after, 0.5)
-    scatter = (
-        np.ptp(before, axis=1) if before.shape[1] < 4 else _quantile(np.abs(before - low[:, np.newaxis]), 0.9)
-    )
-    top = norm[:, np.abs(x) < 60.0].max(axis=1)
-    # Measured spectra stay within 0.1, 0.9 to 1.1, 0.05 and 1.7, calculated ones within these limits.
-    edge = (np.abs(low) < 0.3) & (high > 0.5) & (high < 2.2) & (scatter < 0.3) & (top < 6.0)
+def _wrong_levels(normalized: NormalizedBatch) -> dict[int, SpectrumError]:
+    """Refuse spectra whose flattened mu is far from 1, where the model's input depends on it."""
+    energy, e0 = normalized.energy, normalized.e0
+    above = (energy >= e0 + 20.0) & (energy <= e0 + 40.0)
+    level = normalized.flat[:, above].mean(axis=1) if np.any(above) else np.ones(len(normalized.flat))
+    low, high = POST_EDGE_RANGE
     return {
         int(i): EdgeError(
-            f"the steepest rise, at {normalized.e0:.1f} eV, is no absorption edge: normalised, it goes from "
-            f"{low[i]:.2f} (+- {scatter[i]:.2f}) below it to {high[i]:.2f} above it, with a maximum of "
-            f"{top[i]:.2f}; expected "
-            f"from 0 to 1 as at the {name} edge: is it another element's EXAFS, the wrong column, or are "
-            "i0 and the "
-            "transmitted intensity swapped?"
+            f"the normalised spectrum averages {level[i]:.2f} between 20 and 40 eV above e0; expected "
+            f"{low:g} to {high:g}: the pre-edge or post-edge is too short or too curved for a line, or this "
+            "is no absorption spectrum; measure a wider range, or normalise it yourself and pass --normalized"
         )
-        for i in np.flatnonzero(~edge)
+        for i in np.flatnonzero((level < low) | (level > high))
     }
 
 
+def _elsewhere(e0: float, absorber: Absorber) -> EdgeError:
+    low, high = absorber.e0_range
+    other = nearest_edge(e0)
+    return EdgeError(
+        f"the steepest rise is at {e0:.1f} eV; the {absorber.name} edge lies at {absorber.energy:.0f} eV "
+        f"(expected {low:.0f} to {high:.0f}): "
+        + (f"this looks like {other}" if other else "another element's edge, or energies that are not in eV?")
+    )
+
+
 def check_edges(
-    normalized: NormalizedBatch, bundle: Bundle
+    normalized: NormalizedBatch, bundle: Bundle, absorber: Absorber
 ) -> tuple[list[tuple[str, ...]], dict[int, SpectrumError]]:
     """Check that the edges found can be the bundle's.
 
@@ -194,6 +174,8 @@ def check_edges(
     ----------
     normalized : NormalizedBatch
     bundle : Bundle
+    absorber : Absorber
+        What the edges should be.
 
     Returns
     -------
@@ -207,23 +189,11 @@ def check_edges(
     """
     energy, e0, count = normalized.energy, normalized.e0, len(normalized.norm)
     none: list[tuple[str, ...]] = [()] * count
-    low, high = bundle.e0_range
-    name = f"{bundle.element} {bundle.edge}"
+    low, high = absorber.e0_range
+    name = absorber.name
     errors: dict[int, SpectrumError] = {}
     if not low <= e0 <= high:
-        other = nearest_edge(e0)
-        return none, dict.fromkeys(
-            range(count),
-            EdgeError(
-                f"the steepest rise is at {e0:.1f} eV; the {name} edge lies at {bundle.edge_energy:.0f} eV "
-                f"(expected {low:.0f} to {high:.0f}): "
-                + (
-                    f"this looks like {other}"
-                    if other
-                    else "another element's edge, or energies that are not in eV?"
-                )
-            ),
-        )
+        return none, dict.fromkeys(range(count), _elsewhere(e0, absorber))
     noise = noise_levels(normalized)
     for i in np.flatnonzero(noise > MAX_NOISE).tolist():
         errors[i] = EdgeError(
@@ -231,22 +201,12 @@ def check_edges(
             f"{100 * MAX_NOISE:.0f} %: is there an edge at all? Merge scans or choose another column"
         )
     try:
-        _check_points(energy, e0)
+        check_points(energy, e0)
     except CoverageError as error:
         return none, dict.fromkeys(range(count), error) | errors
-    errors = _wrong_shapes(normalized, name) | errors
-    above = (energy >= e0 + 20.0) & (energy <= e0 + 40.0)
-    level = normalized.flat[:, above].mean(axis=1) if np.any(above) else np.ones(count)
-    for i in np.flatnonzero((level < POST_EDGE_RANGE[0]) | (level > POST_EDGE_RANGE[1])).tolist():
-        errors.setdefault(
-            i,
-            EdgeError(
-                f"the normalised spectrum averages {level[i]:.2f} between 20 and 40 eV above e0; expected "
-                f"{POST_EDGE_RANGE[0]:g} to {POST_EDGE_RANGE[1]:g}: the pre-edge or post-edge is too short "
-                "or too curved for a line, or this is no absorption spectrum; measure a wider range, or "
-                "normalise it yourself and pass --normalized"
-            ),
-        )
+    errors = wrong_shapes(normalized, name) | errors
+    if bundle.axis.scale_range is None:
+        errors = errors | {i: e for i, e in _wrong_levels(normalized).items() if i not in errors}
     noticed: dict[int, list[str]] = {
         i: [f"noisy: {100 * noise[i]:.1f} % of the edge step"]
         for i in np.flatnonzero(noise > 0.3 * MAX_NOISE).tolist()
@@ -266,12 +226,12 @@ def check_edges(
                 SpectrumError(f"{found}; expected a smooth spectrum: remove the point and try again"),
             )
         noticed.setdefault(i, []).append(found)
-    offset = e0 - bundle.edge_energy
+    offset = e0 - absorber.energy
     shifted: tuple[str, ...] = ()
     if not -E0_BELOW <= offset <= E0_ABOVE:
         nearest = -E0_BELOW if offset < 0 else E0_ABOVE
         shifted = (
-            f"e0 = {e0:.1f} eV is unusual for {name} ({bundle.edge_energy:.0f} eV): the energy axis "
+            f"e0 = {e0:.1f} eV is unusual for {name} ({absorber.energy:.0f} eV): the energy axis "
             "seems shifted by "
             f"{offset - nearest:+.1f} eV or more; check its calibration"
             + ("" if bundle.axis.kind == "absolute" else " (the prediction does not depend on it)"),

@@ -1,4 +1,4 @@
-"""Steps 2 and 3 of the road, for one spectrum or many: from a spectrum as read to the network's input.
+"""Step 2 for one spectrum or many: from a spectrum as read to the network's input.
 
 Spectra of one energy grid (a map, a series of scans) go through each step
 together; a spectrum of its own grid is a batch of one.
@@ -14,39 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..bundle.load import Bundle
+from ..edges import Absorber
 from ..errors import XnetError
-from ..spectrum import FloatArray, NormalizedBatch, NormalizedSpectrum, Spectrum
-from .align import half_step_energies, resample_many
-from .edge import check_edges, check_identity
+from ..spectrum import FloatArray, ModelInput, NormalizedBatch, NormalizedSpectrum, Spectrum
+from .align import align
+from .edge import absorber_at, check_edges, identify
 from .normalize import as_normalized_many, check_spectrum, normalize_many
 
-__all__ = ["ModelInput", "PreparedBatch", "prepare", "prepare_many", "prepare_normalized", "prepare_rows"]
-
-#: Around e0, in eV, where the half step is looked for.
-HALF_STEP_WINDOW = 60.0
-
-
-@dataclass(frozen=True, eq=False)
-class ModelInput:
-    """A spectrum made ready for the network.
-
-    Parameters
-    ----------
-    label : str
-    values : ndarray of float32, shape (axis.count,)
-        The network's input.
-    energy : ndarray of float64, shape (axis.count,)
-        Their photon energies in eV.
-    preprocessing : dict
-        What was done, in words and numbers (the JSON key of that name).
-    warnings : tuple of str
-    """
-
-    label: str
-    values: npt.NDArray[np.float32]
-    energy: FloatArray
-    preprocessing: dict[str, Any]
-    warnings: tuple[str, ...]
+__all__ = ["PreparedBatch", "prepare", "prepare_many", "prepare_normalized", "prepare_rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +36,12 @@ class PreparedBatch:
         The network's inputs.
     half_step : ndarray of float64, shape (k,)
         Half-step energies in eV.
+    scale : ndarray of float64, shape (k,)
+        What `align` divided by.
     e0 : float
         In eV.
     edge_step : ndarray of float64, shape (k,)
+    absorber : Absorber
     recipe : dict
         The normalisation's, as in `NormalizedSpectrum`.
     warnings : list of tuple of str, length k
@@ -72,36 +50,38 @@ class PreparedBatch:
     rows: npt.NDArray[np.int64]
     values: npt.NDArray[np.float32]
     half_step: FloatArray
+    scale: FloatArray
     e0: float
     edge_step: FloatArray
+    absorber: Absorber
     recipe: dict[str, Any]
     warnings: list[tuple[str, ...]]
 
 
 def _finish(
-    rows: npt.NDArray[np.int64], normalized: NormalizedBatch, bundle: Bundle
-) -> tuple[PreparedBatch, dict[int, XnetError]]:
-    """Check the edges of a batch and resample it; errors by the numbers in `rows`."""
-    warnings, wrong = check_edges(normalized, bundle)
-    errors: dict[int, XnetError] = {int(rows[i]): error for i, error in wrong.items()}
+    rows: npt.NDArray[np.int64], normalized: NormalizedBatch, bundle: Bundle, absorber: Absorber | None
+) -> tuple[PreparedBatch | None, dict[int, XnetError]]:
+    """Check the edges of a batch and align it; errors by the numbers in `rows`."""
+    try:
+        absorber = absorber_at(normalized.e0, bundle) if absorber is None else absorber
+    except XnetError as error:
+        return None, dict.fromkeys(rows.tolist(), error)
+    warnings, wrong = check_edges(normalized, bundle, absorber)
     kept = np.array([i for i in range(rows.size) if i not in wrong], dtype=np.int64)
-    near = np.abs(normalized.energy - normalized.e0) <= HALF_STEP_WINDOW
-    flat = normalized.flat[kept]
-    half_step, level = half_step_energies(normalized.energy[near], flat[:, near])
-    origins = half_step if bundle.axis.kind == "edge" else np.zeros(kept.size)
-    values, uncovered = resample_many(normalized.energy, flat, bundle.axis, origins)
-    # No origin, no axis: the error that counts is the first.
-    missing: dict[int, XnetError] = {**uncovered, **level}
-    if missing:
-        errors.update((int(rows[kept[i]]), error) for i, error in missing.items())
-        found = np.array([i for i in range(kept.size) if i not in missing], dtype=np.int64)
-        kept, values, half_step = kept[found], values[found], half_step[found]
+    mu = normalized.flat if bundle.axis.scale_range is None else normalized.norm
+    aligned = align(normalized.energy, mu[kept], bundle.axis, near=normalized.e0)
+    errors: dict[int, XnetError] = {int(rows[i]): error for i, error in wrong.items()}
+    errors |= {int(rows[kept[i]]): error for i, error in aligned.errors.items()}
+    good = np.array([i for i in range(kept.size) if i not in aligned.errors], dtype=np.int64)
+    kept = kept[good]
     ready = PreparedBatch(
         rows=rows[kept],
-        values=values,
-        half_step=half_step,
+        values=aligned.values[good],
+        half_step=aligned.half_step[good],
+        scale=aligned.scale[good],
         e0=normalized.e0,
         edge_step=normalized.edge_step[kept],
+        absorber=absorber,
         recipe=normalized.recipe,
         warnings=[(*normalized.warnings, *warnings[i]) for i in kept],
     )
@@ -109,7 +89,12 @@ def _finish(
 
 
 def prepare_rows(
-    energy: FloatArray, mu: FloatArray, bundle: Bundle, *, normalized: bool = False
+    energy: FloatArray,
+    mu: FloatArray,
+    bundle: Bundle,
+    *,
+    absorber: Absorber | None = None,
+    normalized: bool = False,
 ) -> tuple[list[PreparedBatch], dict[int, XnetError]]:
     """Take spectra of one energy grid to the network's inputs.
 
@@ -120,6 +105,8 @@ def prepare_rows(
     mu : ndarray of float64, shape (k, n)
         Absorption, a row a spectrum.
     bundle : Bundle
+    absorber : Absorber, optional
+        By the energy of the rise where it is not known.
     normalized : bool
         Take mu as normalised already.
 
@@ -134,9 +121,9 @@ def prepare_rows(
     every: dict[int, XnetError] = dict(errors)
     batches = []
     for rows, batch in found:
-        ready, wrong = _finish(rows, batch, bundle)
+        ready, wrong = _finish(rows, batch, bundle, absorber)
         every.update(wrong)
-        if ready.rows.size:
+        if ready is not None and ready.rows.size:
             batches.append(ready)
     return batches, every
 
@@ -154,13 +141,17 @@ def _model_input(
     half_step = float(batch.half_step[i])
     return ModelInput(
         label=label,
+        element=batch.absorber.element,
+        edge=batch.absorber.edge,
+        absorber=batch.absorber.number,
         values=batch.values[i],
-        energy=axis.energies(half_step if axis.kind == "edge" else 0.0),
+        energy=axis.energies(half_step),
         preprocessing={
             "mu": mu_source,
             "normalization": batch.recipe.get("method", "unknown"),
             "e0": batch.e0,
             "edge_step": float(batch.edge_step[i]),
+            "scale": float(batch.scale[i]),
             "half_step_energy": half_step,
             "energy_shift": energy_shift,
             "axis": axis.kind,
@@ -206,7 +197,7 @@ def prepare_many(
         first = spectra[members[0]]
         assert isinstance(first, Spectrum)
         try:
-            check_identity(first, bundle)
+            absorber = identify(first, bundle)
             if isinstance(grid, int):
                 check_spectrum(first.energy, first.mu)
         except XnetError as error:
@@ -215,7 +206,7 @@ def prepare_many(
             continue
         energy = np.asarray(first.energy, dtype=np.float64)
         mu = np.array([np.asarray(spectra[i].mu, dtype=np.float64) for i in members])  # type: ignore[union-attr]
-        batches, errors = prepare_rows(energy, mu, bundle, normalized=normalized)
+        batches, errors = prepare_rows(energy, mu, bundle, absorber=absorber, normalized=normalized)
         for row, wrong in errors.items():
             results[members[row]] = wrong
         for batch in batches:
@@ -264,6 +255,7 @@ def prepare_normalized(
     normalized: NormalizedSpectrum,
     bundle: Bundle,
     *,
+    absorber: Absorber | None = None,
     label: str = "spectrum",
     mu_source: str = "mu as given",
 ) -> ModelInput:
@@ -273,6 +265,8 @@ def prepare_normalized(
     ----------
     normalized : NormalizedSpectrum
     bundle : Bundle
+    absorber : Absorber, optional
+        By the energy of the rise where it is not known.
     label, mu_source : str
         For the output.
 
@@ -285,7 +279,8 @@ def prepare_normalized(
     SpectrumError
         If the edge is not the bundle's, or the axis is not covered.
     """
-    batch, errors = _finish(np.zeros(1, dtype=np.int64), NormalizedBatch.of(normalized), bundle)
+    batch, errors = _finish(np.zeros(1, dtype=np.int64), NormalizedBatch.of(normalized), bundle, absorber)
     for error in errors.values():
         raise error
+    assert batch is not None
     return _model_input(batch, 0, bundle, label, mu_source, (), 0.0)

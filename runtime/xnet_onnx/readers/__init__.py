@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..edges import Absorber
 from ..errors import ReadError, SpectrumError, XnetError
 from ..spectrum import Spectrum
 from ..wording import printable
@@ -57,7 +58,7 @@ def read(path: str | Path, choice: Choice | None = None) -> Spectrum:
 
 
 def read_all(
-    path: str | Path, choice: Choice | None = None, *, calibrate: float | None = None
+    path: str | Path, choice: Choice | None = None, *, calibrate: tuple[Absorber, ...] = ()
 ) -> list[Spectrum | XnetError]:
     """Read every spectrum of a file.
 
@@ -67,9 +68,9 @@ def read_all(
         As in `read`.
     choice : Choice, optional
         As in `read`; applied to each.
-    calibrate : float, optional
-        Energy in eV at which the first inflection of each table's own reference
-        channel is put.
+    calibrate : tuple of Absorber, optional
+        Put the first inflection of each table's own reference channel at the
+        tabulated energy of the one that is the spectrum's.
 
     Returns
     -------
@@ -123,7 +124,7 @@ def _only(found: list[Spectrum | XnetError]) -> Spectrum:
 
 
 def _spectra(
-    tables: list[Table | ReadError], choice: Choice | None, calibrate: float | None = None
+    tables: list[Table | ReadError], choice: Choice | None, calibrate: tuple[Absorber, ...] = ()
 ) -> list[Spectrum | XnetError]:
     found: list[Spectrum | XnetError] = []
     for table in tables:
@@ -134,16 +135,16 @@ def _spectra(
         for part in [table] if alone else spectra_in(table, choice.energy_column if choice else None):
             try:
                 spectrum = to_spectrum(part, choice)
-                found.append(
-                    spectrum if calibrate is None else _calibrated(spectrum, part, choice, calibrate)
-                )
+                found.append(_calibrated(spectrum, part, choice, calibrate) if calibrate else spectrum)
             except XnetError as error:
                 error.label = part.label
                 found.append(error)
     return found
 
 
-def _calibrated(spectrum: Spectrum, table: Table, choice: Choice | None, target: float) -> Spectrum:
+def _calibrated(
+    spectrum: Spectrum, table: Table, choice: Choice | None, known: tuple[Absorber, ...]
+) -> Spectrum:
     """Shift a spectrum so that the table's reference channel is calibrated."""
     from .foil import foil_shift, shifted
 
@@ -155,7 +156,7 @@ def _calibrated(spectrum: Spectrum, table: Table, choice: Choice | None, target:
         raise SpectrumError(
             f"the reference channel has {values.size} usable points; expected a scan of the foil"
         )
-    shift = foil_shift(values + spectrum.energy_shift, mu, target)
+    shift = foil_shift(values + spectrum.energy_shift, mu, spectrum.element, known)
     return shifted(spectrum, shift, f"after the reference channel ({reference.source})")
 
 

@@ -12,7 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..edges import Absorber
 from ..errors import CoverageError, EdgeError
+from ..numerics import gaussian_kernel, vertex_offsets
 from ..spectrum import FloatArray, Spectrum
 
 __all__ = ["first_inflection", "foil_shift", "shifted"]
@@ -56,10 +58,8 @@ def first_inflection(energy: FloatArray, mu: FloatArray, near: float) -> float:
         )
     grid = np.arange(near - REACH, near + REACH + STEP / 2, STEP)
     values = np.interp(grid, energy, mu)
-    sigma = FWHM / 2.3548 / STEP
-    half = int(np.ceil(4 * sigma))
-    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
-    smooth = np.convolve(np.pad(values, half, mode="edge"), kernel / kernel.sum(), mode="valid")
+    kernel = gaussian_kernel(FWHM, STEP)
+    smooth = np.convolve(np.pad(values, kernel.size // 2, mode="edge"), kernel, mode="valid")
     slope = np.gradient(smooth, STEP)
     top = float(slope.max())
     # A slope of noise has as many ups as downs.
@@ -74,20 +74,20 @@ def first_inflection(energy: FloatArray, mu: FloatArray, near: float) -> float:
     )
     i = int(maxima[0]) + 1 if maxima.size else int(slope.argmax())
     i = min(max(i, 1), slope.size - 2)
-    curvature = slope[i - 1] - 2 * slope[i] + slope[i + 1]
-    offset = 0.5 * (slope[i - 1] - slope[i + 1]) / curvature if curvature < 0 else 0.0
-    return float(grid[i] + STEP * offset)
+    return float(grid[i] + STEP * vertex_offsets(*(slope[i - 1 : i + 2])))
 
 
-def foil_shift(energy: FloatArray, mu: FloatArray, edge_energy: float) -> float:
+def foil_shift(energy: FloatArray, mu: FloatArray, element: str | None, known: tuple[Absorber, ...]) -> float:
     """Shift in eV that puts a foil's first inflection at the tabulated energy.
 
     Parameters
     ----------
     energy, mu : ndarray of float64, shape (n,)
         The foil's spectrum.
-    edge_energy : float
-        Tabulated energy of the edge in eV.
+    element : str or None
+        The foil's, where it is known.
+    known : tuple of Absorber
+        What it can be; without an element, the one nearest to the scan's middle.
 
     Returns
     -------
@@ -99,6 +99,9 @@ def foil_shift(energy: FloatArray, mu: FloatArray, edge_energy: float) -> float:
     CoverageError, EdgeError
         As `first_inflection`.
     """
+    middle = 0.5 * (energy[0] + energy[-1])
+    of_element = [one for one in known if element is not None and one.element == element] or list(known)
+    edge_energy = min(of_element, key=lambda one: abs(one.energy - middle)).energy
     return edge_energy - first_inflection(energy, mu, edge_energy)
 
 

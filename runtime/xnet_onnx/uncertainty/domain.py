@@ -1,6 +1,6 @@
 """How unlike the training spectra is this one?
 
-Three looks at the same question, each with a threshold that a stated share of
+Three scores of the same question, each with a threshold that a stated share of
 good spectra passes:
 
 - the model input, lightly smoothed against noise, in the space of the principal
@@ -8,117 +8,27 @@ good spectra passes:
   and how much of it they cannot describe;
 - the network's own features, the last hidden layer of one member: how far from
   those of the training spectra;
-- named doubts: is it better described as a training spectrum, or as one damped
+- named artefacts: is it better described as a training spectrum, or as one damped
   by self-absorption, flattened, or broadened far beyond any beamline?
 
-Each look gives 0 for a typical training spectrum and 1 at its threshold; the
+Each gives 0 for a typical training spectrum and 1 at its threshold; the
 score is the largest.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..bundle.statistics import Domain
 from ..inference.sensitivity import broadening_matrix
-from ..preprocess.align import EnergyAxis
-from ..spectrum import FloatArray
+from ..spectrum import EnergyAxis, FloatArray
 
-__all__ = [
-    "Descriptor",
-    "Domain",
-    "DomainScores",
-    "Doubt",
-    "Gaussian",
-    "Scale",
-    "Space",
-    "describe",
-    "domain_looks",
-    "domain_of",
-    "parse_domain",
-    "smoothed",
-]
+__all__ = ["DomainScores", "describe", "domain_scores", "domain_of", "smoothed"]
 
 SMOOTHING = 1.5
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Maps a raw statistic to 0 at the training median and 1 at the threshold."""
-
-    median: float
-    threshold: float
-
-    def __call__(self, value: FloatArray) -> FloatArray:
-        """Scaled statistic, the same shape."""
-        return (value - self.median) / (self.threshold - self.median)
-
-
-@dataclass(frozen=True, eq=False)
-class Space:
-    """Whitened principal components: centre (n,), components (k, n), scale (k,)."""
-
-    centre: FloatArray
-    components: FloatArray
-    scale: FloatArray
-
-    def project(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Scores (batch, k), each with unit variance in training, and the residual's size (batch,)."""
-        shifted = values - self.centre
-        scores = shifted @ self.components.T
-        residual = shifted - scores @ self.components
-        return scores / self.scale, np.sqrt(np.mean(residual**2, axis=1))
-
-
-@dataclass(frozen=True, eq=False)
-class Gaussian:
-    """A normal distribution: mean (k,), precision (k, k), log determinant of the covariance."""
-
-    mean: FloatArray
-    precision: FloatArray
-    log_det: float
-
-    def log_density(self, scores: FloatArray) -> FloatArray:
-        """Log density up to a constant, shape (batch,)."""
-        shifted = scores - self.mean
-        square: FloatArray = ((shifted @ self.precision) * shifted).sum(axis=1)
-        return -0.5 * square - 0.5 * self.log_det
-
-
-@dataclass(frozen=True, eq=False)
-class Doubt:
-    """A way in which a spectrum can be spoilt, as a distribution of its own."""
-
-    name: str
-    gaussian: Gaussian
-    scale: Scale
-    reason: str
-
-
-@dataclass(frozen=True)
-class Descriptor:
-    """A property of the spectrum that a chemist knows, with the range of the training spectra."""
-
-    name: str
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, eq=False)
-class Domain:
-    """The statistics of the training spectra (``domain`` in ``bundle.json``)."""
-
-    space: Space
-    distance: Scale
-    residual: Scale
-    valid: Gaussian
-    doubts: tuple[Doubt, ...]
-    features: Space | None
-    feature_distance: Scale | None
-    descriptors: tuple[Descriptor, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,13 +82,14 @@ MEANING = {
     ),
 }
 DISTANT = (
-    "The spectrum as a whole is unlike every training spectrum: is it an iron K edge, rightly normalised?"
+    "The spectrum as a whole is unlike every training spectrum: is it the edge it is taken for, and is its "
+    "background right?"
 )
 RESIDUAL = (
     "The spectrum has structure that no training spectrum has: a glitch, another element's edge, or a "
     "kind of compound that was not trained on?"
 )
-FEATURES = "The networks see in this spectrum what they saw in no training spectrum."
+FEATURES = "The spectrum combines features as no training spectrum does."
 
 
 def describe(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> dict[str, FloatArray]:
@@ -196,7 +107,7 @@ def describe(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> dict[str, Flo
         The keys of `MEANING`.
     """
     values = np.asarray(inputs, dtype=np.float32)
-    energy = axis.energies() - (0.0 if axis.kind == "edge" else axis.first + 10.0)
+    energy = axis.from_edge()
     half = max(1, round(0.5 / axis.step))
     kernel = np.hanning(2 * half + 3)[1:-1]
     kernel = (kernel / kernel.sum()).astype(np.float32)
@@ -242,24 +153,24 @@ def domain_of(
     -------
     DomainScores
     """
-    looks = domain_looks(domain, axis, inputs, features)
+    each = domain_scores(domain, axis, inputs, features)
     properties = describe(inputs, axis)
     # In the order in which they are told.
-    unusual = [(looks[doubt.name] > 1.0, doubt.reason) for doubt in domain.doubts]
-    for descriptor in domain.descriptors:
-        below, above = MEANING[descriptor.name]
-        value = properties[descriptor.name]
-        unusual += [(value < descriptor.low, below), (value > descriptor.high, above)]
+    unusual = [(each[artefact.name] > 1.0, artefact.reason) for artefact in domain.artefacts]
+    for known in domain.properties:
+        below, above = MEANING[known.name]
+        value = properties[known.name]
+        unusual += [(value < known.low, below), (value > known.high, above)]
     for name, sentence in (("distance", DISTANT), ("residual", RESIDUAL), ("features", FEATURES)):
-        if name in looks:
-            unusual.append((looks[name] > 1.0, sentence))
+        if name in each:
+            unusual.append((each[name] > 1.0, sentence))
     reasons: list[list[str]] = [[] for _ in range(len(inputs))]
     for rows, sentence in unusual:
         for i in np.flatnonzero(rows).tolist():
             if sentence not in reasons[i]:
                 reasons[i].append(sentence)
-    by_input = np.max([values for name, values in looks.items() if name != "features"], axis=0)
-    score = np.maximum(by_input, looks["features"]) if "features" in looks else by_input
+    by_input = np.max([values for name, values in each.items() if name != "features"], axis=0)
+    score = np.maximum(by_input, each["features"]) if "features" in each else by_input
     return DomainScores(score, by_input, tuple(map(tuple, reasons)))
 
 
@@ -279,13 +190,13 @@ def smoothed(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> FloatArray:
     return np.asarray(inputs, dtype=np.float64) @ broadening_matrix(axis.count, axis.step, SMOOTHING).T
 
 
-def domain_looks(
+def domain_scores(
     domain: Domain,
     axis: EnergyAxis,
     inputs: npt.NDArray[np.float32],
     features: npt.NDArray[np.float32] | None,
 ) -> dict[str, FloatArray]:
-    """Every look at model inputs, scaled to 1 at its threshold.
+    """Every score of model inputs, scaled to 1 at its threshold.
 
     Parameters
     ----------
@@ -297,61 +208,17 @@ def domain_looks(
     Returns
     -------
     dict of str to ndarray, shape (batch,)
-        "distance", "residual", "features" and the name of each doubt.
+        "distance", "residual", "features" and the name of each artefact.
     """
     scores, residual = domain.space.project(smoothed(inputs, axis))
-    looks = {
+    each = {
         "distance": domain.distance(np.sqrt(np.mean(scores**2, axis=1))),
         "residual": domain.residual(residual),
     }
     valid = domain.valid.log_density(scores)
-    for doubt in domain.doubts:
-        looks[doubt.name] = doubt.scale(doubt.gaussian.log_density(scores) - valid)
+    for artefact in domain.artefacts:
+        each[artefact.name] = artefact.scale(artefact.gaussian.log_density(scores) - valid)
     if features is not None and domain.features is not None and domain.feature_distance is not None:
         projected, _ = domain.features.project(np.asarray(features, dtype=np.float64))
-        looks["features"] = domain.feature_distance(np.sqrt(np.mean(projected**2, axis=1)))
-    return looks
-
-
-def parse_domain(value: dict[str, Any]) -> Domain:
-    """Read ``domain`` of ``bundle.json``.
-
-    Parameters
-    ----------
-    value : dict
-
-    Returns
-    -------
-    Domain
-
-    Raises
-    ------
-    KeyError, TypeError, ValueError
-        If it is not as `xnet_exporter.calibrate.domain.fit_domain` writes it.
-    """
-
-    def array(data: Any) -> FloatArray:
-        return np.array(data, dtype=np.float64)
-
-    def space(data: dict[str, Any]) -> Space:
-        return Space(array(data["centre"]), array(data["components"]), array(data["scale"]))
-
-    def gaussian(data: dict[str, Any]) -> Gaussian:
-        return Gaussian(array(data["mean"]), array(data["precision"]), float(data["log_det"]))
-
-    def scale(data: dict[str, Any]) -> Scale:
-        return Scale(float(data["median"]), float(data["threshold"]))
-
-    features = value.get("features")
-    return Domain(
-        space=space(value["space"]),
-        distance=scale(value["distance"]),
-        residual=scale(value["residual"]),
-        valid=gaussian(value["valid"]),
-        doubts=tuple(Doubt(str(d["name"]), gaussian(d), scale(d), str(d["reason"])) for d in value["doubts"]),
-        features=None if features is None else space(features),
-        feature_distance=None if features is None else scale(features),
-        descriptors=tuple(
-            Descriptor(str(d["name"]), float(d["low"]), float(d["high"])) for d in value["descriptors"]
-        ),
-    )
+        each["features"] = domain.feature_distance(np.sqrt(np.mean(projected**2, axis=1)))
+    return each

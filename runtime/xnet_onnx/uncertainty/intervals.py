@@ -4,20 +4,30 @@ The spread of the members is too small an error: they share what they got wrong.
 On compositions left out of training (cross-validation over whole compositions),
 the errors are compared with what the prediction itself gives away, and the
 quantiles of that ratio turn the spread into an interval (split conformal
-prediction). All constants live in ``bundle.json``.
+prediction). The constants are the bundle's (`xnet_onnx.bundle.statistics`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from ..bundle.statistics import Calibration
 from ..errors import OutputError
+from ..inference.peaks import Curves
 from ..spectrum import FloatArray
 
-__all__ = ["Calibration", "Evidence", "band_scale", "parse_calibration"]
+__all__ = [
+    "Evidence",
+    "band_of",
+    "band_scale",
+    "check_level",
+    "evidence_of",
+    "expected_mse",
+    "shell_error",
+    "shell_half_width",
+]
 
 #: Added to distances before the logarithm, in Angstrom: less is not resolved.
 RESOLUTION = 0.005
@@ -79,94 +89,6 @@ class Evidence:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """The constants (``calibration`` in ``bundle.json``).
-
-    Parameters
-    ----------
-    levels : ndarray of float64, shape (l,)
-        Coverages, ascending.
-    band_lower, band_upper : ndarray of float64, shape (l, n)
-        How far the band of G2 reaches below and above the mean at each r, in
-        units of `band_scale`: what networks miss is more often too little than
-        too much.
-    floor : ndarray of float64, shape (n,)
-        Typical error of G2.
-    typical_mse : float
-        Median MSE of the left-out spectra.
-    shell : ndarray of float64, shape (l,)
-        Half width of the first-shell interval, in units of the expected error.
-    shell_coefficients, mse_coefficients : ndarray of float64
-        Of the regressors of `Evidence`.
-    lower_widening, upper_widening : ndarray of float64, shape (n,)
-        Measured factors of the band at each r for what theory gets wrong.
-    shell_widening : float
-        The same for the first shell.
-    high, medium : float
-        Largest half width of the 90 % first-shell interval, in Angstrom, of
-        these levels of confidence.
-    """
-
-    levels: FloatArray
-    band_lower: FloatArray
-    band_upper: FloatArray
-    floor: FloatArray
-    typical_mse: float
-    shell: FloatArray
-    shell_coefficients: FloatArray
-    mse_coefficients: FloatArray
-    lower_widening: FloatArray
-    upper_widening: FloatArray
-    shell_widening: float
-    high: float
-    medium: float
-
-    def check_level(self, level: float) -> None:
-        """Check that an interval can be given at a level.
-
-        Raises
-        ------
-        OutputError
-            If it is outside the calibrated range.
-        """
-        low, high = float(self.levels[0]), float(self.levels[-1])
-        if not low <= level <= high:
-            raise OutputError(
-                f"an interval at level {level:g} was asked for; expected {low:g} to {high:g} (0.9 is 90 %)"
-            )
-
-    def _at(self, level: float, values: FloatArray) -> FloatArray:
-        """Constants between the calibrated levels, (l, ...) to (...)."""
-        self.check_level(level)
-        above = min(int(np.searchsorted(self.levels, level, side="right")), self.levels.size - 1)
-        share = (level - self.levels[above - 1]) / (self.levels[above] - self.levels[above - 1])
-        return np.asarray(values[above - 1] + share * (values[above] - values[above - 1]))
-
-    def band_of(
-        self, mean: FloatArray, sigma: FloatArray, evidence: Evidence, level: float
-    ) -> tuple[FloatArray, FloatArray]:
-        """Lower and upper end of the bands, shape (n, k) each; above zero where the mean is."""
-        scale = band_scale(sigma, self.floor, self.expected_mse(evidence) / self.typical_mse)
-        below = self.lower_widening * self._at(level, self.band_lower)
-        above = self.upper_widening * self._at(level, self.band_upper)
-        lower = np.minimum(mean, np.maximum(0.0, mean - below * scale))
-        return lower, mean + above * scale
-
-    def shell_error(self, evidence: Evidence) -> FloatArray:
-        """Expected size of the first-shell errors, in Angstrom, shape (n,)."""
-        return np.asarray(np.exp(evidence.for_shell() @ self.shell_coefficients))
-
-    def shell_half_width(self, evidence: Evidence, level: float) -> FloatArray:
-        """Half widths of the first-shell intervals, in Angstrom, shape (n,)."""
-        factor = self.shell_widening * self._at(level, self.shell)
-        return np.asarray(factor * self.shell_error(evidence))
-
-    def expected_mse(self, evidence: Evidence) -> FloatArray:
-        """Expected MSE of G2, shape (n,)."""
-        return np.asarray(np.exp(evidence.for_mse() @ self.mse_coefficients))
-
-
 def band_scale(sigma: FloatArray, floor: FloatArray, difficulty: FloatArray) -> FloatArray:
     """Units of bands of G2: the spread and the typical error, the latter by the expected MSE.
 
@@ -184,38 +106,107 @@ def band_scale(sigma: FloatArray, floor: FloatArray, difficulty: FloatArray) -> 
     return np.sqrt(sigma**2 + 0.5 * difficulty[:, np.newaxis] * floor**2)
 
 
-def parse_calibration(value: dict[str, Any]) -> Calibration:
-    """Read ``calibration`` of ``bundle.json``.
+def check_level(calibration: Calibration, level: float) -> None:
+    """Check that an interval can be given at a level.
 
     Parameters
     ----------
-    value : dict
-
-    Returns
-    -------
-    Calibration
+    calibration : Calibration
+    level : float
+        Coverage.
 
     Raises
     ------
-    KeyError, TypeError, ValueError
-        If it is not as `xnet_exporter.calibrate.intervals` writes it.
+    OutputError
+        If it is outside the calibrated range.
     """
+    low, high = float(calibration.levels[0]), float(calibration.levels[-1])
+    if not low <= level <= high:
+        raise OutputError(
+            f"an interval at level {level:g} was asked for; expected {low:g} to {high:g} (0.9 is 90 %)"
+        )
 
-    def array(name: str) -> FloatArray:
-        return np.array(value[name], dtype=np.float64)
 
-    return Calibration(
-        levels=array("levels"),
-        band_lower=array("band_lower"),
-        band_upper=array("band_upper"),
-        floor=array("floor"),
-        typical_mse=float(value["typical_mse"]),
-        shell=array("shell"),
-        shell_coefficients=array("shell_coefficients"),
-        mse_coefficients=array("mse_coefficients"),
-        lower_widening=array("lower_widening"),
-        upper_widening=array("upper_widening"),
-        shell_widening=float(value["shell_widening"]),
-        high=float(value["high"]),
-        medium=float(value["medium"]),
+def _at(calibration: Calibration, level: float, values: FloatArray) -> FloatArray:
+    """Constants between the calibrated levels, (l, ...) to (...)."""
+    check_level(calibration, level)
+    levels = calibration.levels
+    above = min(int(np.searchsorted(levels, level, side="right")), levels.size - 1)
+    share = (level - levels[above - 1]) / (levels[above] - levels[above - 1])
+    return np.asarray(values[above - 1] + share * (values[above] - values[above - 1]))
+
+
+def band_of(
+    calibration: Calibration, mean: FloatArray, sigma: FloatArray, evidence: Evidence, level: float
+) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper end of the bands of G2; above zero where the mean is.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    mean, sigma : ndarray of float64, shape (n, k)
+    evidence : Evidence
+    level : float
+        Coverage.
+
+    Returns
+    -------
+    lower, upper : ndarray of float64, shape (n, k)
+
+    Raises
+    ------
+    OutputError
+        If there is no interval at that level.
+    """
+    difficulty = expected_mse(calibration, evidence) / calibration.typical_mse
+    scale = band_scale(sigma, calibration.floor, difficulty)
+    below = calibration.lower_widening * _at(calibration, level, calibration.band_lower)
+    above = calibration.upper_widening * _at(calibration, level, calibration.band_upper)
+    lower = np.minimum(mean, np.maximum(0.0, mean - below * scale))
+    return lower, mean + above * scale
+
+
+def shell_error(calibration: Calibration, evidence: Evidence) -> FloatArray:
+    """Expected size of the first-shell errors, in Angstrom, shape (n,)."""
+    return np.asarray(np.exp(evidence.for_shell() @ calibration.shell_coefficients))
+
+
+def shell_half_width(calibration: Calibration, evidence: Evidence, level: float) -> FloatArray:
+    """Half widths of the first-shell intervals, in Angstrom, shape (n,)."""
+    factor = calibration.shell_widening * _at(calibration, level, calibration.shell)
+    return np.asarray(factor * shell_error(calibration, evidence))
+
+
+def expected_mse(calibration: Calibration, evidence: Evidence) -> FloatArray:
+    """Expected MSE of G2, shape (n,)."""
+    return np.asarray(np.exp(evidence.for_mse() @ calibration.mse_coefficients))
+
+
+def evidence_of(
+    curves: Curves, shell_moved: FloatArray, curve_moved: FloatArray, domain_score: FloatArray
+) -> Evidence:
+    """What predictions give away about their own errors.
+
+    Parameters
+    ----------
+    curves : Curves
+    shell_moved, curve_moved : ndarray of float64, shape (n,)
+        From `measure_sensitivity`.
+    domain_score : ndarray of float64, shape (n,)
+        By the model input alone.
+
+    Returns
+    -------
+    Evidence
+        Without a peak, that of a first shell the members do not agree on at all.
+    """
+    heights = curves.mean[curves.peaks.curve, curves.peaks.index]
+    return Evidence(
+        r_sigma=curves.of_first(curves.r_sigma, 1.0),
+        shell_height=curves.of_first(heights, 0.0),
+        shell_moved=shell_moved,
+        curve_moved=curve_moved,
+        domain_score=domain_score,
+        mean_sigma=curves.sigma.mean(axis=1),
+        mean_square=(curves.mean**2).mean(axis=1),
     )

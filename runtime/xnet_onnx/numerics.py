@@ -1,0 +1,66 @@
+"""Numerics that several steps share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .spectrum import FloatArray
+
+__all__ = ["FWHM_TO_SIGMA", "gaussian_kernel", "row_quantile", "vertex_offsets"]
+
+FWHM_TO_SIGMA = 1.0 / (2.0 * np.sqrt(2.0 * np.log(2.0)))
+
+
+def gaussian_kernel(fwhm: float, step: float) -> FloatArray:
+    """A Gaussian on a uniform grid, cut at four standard deviations.
+
+    Parameters
+    ----------
+    fwhm, step : float
+        Full width at half maximum and spacing of the grid, in eV.
+
+    Returns
+    -------
+    ndarray of float64, shape (2 h + 1,)
+        With sum 1.
+    """
+    sigma = fwhm * FWHM_TO_SIGMA / step
+    half = int(np.ceil(4 * sigma))
+    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
+    return np.asarray(kernel / kernel.sum(), dtype=np.float64)
+
+
+def vertex_offsets(left: FloatArray, centre: FloatArray, right: FloatArray) -> FloatArray:
+    """Offsets of maxima from their grid points, in grid steps, from -0.5 to 0.5; any shape.
+
+    By a parabola through three points, of their logarithms where these are positive:
+    for a Gaussian that is exact.
+    """
+    three = np.stack([left, centre, right])
+    positive = (three > 0.0).all(axis=0)
+    logs = np.log(np.where(positive, three, 1.0))
+    left, centre, right = np.where(positive, logs, three)
+    curvature = left - 2.0 * centre + right
+    bent = curvature < 0.0
+    offset = 0.5 * (left - right) / np.where(bent, curvature, -1.0)
+    return np.where(bent, np.minimum(np.maximum(offset, -0.5), 0.5), 0.0)
+
+
+def row_quantile(values: FloatArray, share: float) -> FloatArray:
+    """Quantiles of rows, linear between points; numpy's own loads numpy.ma, 15 ms of every start.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (k, n)
+    share : float
+        From 0 to 1.
+
+    Returns
+    -------
+    ndarray of float64, shape (k,)
+    """
+    ordered = np.sort(values, axis=1)
+    at = share * (ordered.shape[1] - 1)
+    below = min(int(at), ordered.shape[1] - 2) if ordered.shape[1] > 1 else 0
+    above = min(below + 1, ordered.shape[1] - 1)
+    return np.asarray(ordered[:, below] + (at - below) * (ordered[:, above] - ordered[:, below]))
