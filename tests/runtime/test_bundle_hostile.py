@@ -23,11 +23,19 @@ from xnet_onnx import predict
 from xnet_onnx.bundle.check import check_model
 from xnet_onnx.bundle.load import Bundle, default_bundle_path, load_bundle, read_verified
 from xnet_onnx.bundle.shapes import MAX_PRODUCTS, ROWS, cost_of
+from xnet_onnx.bundle.statistics import (
+    PROPERTIES,
+    join_arrays,
+    parse_calibration,
+    parse_domain,
+    read_arrays,
+)
 from xnet_onnx.bundle.wire import read_graph
 from xnet_onnx.child import ChildError, run_child
 from xnet_onnx.cli.verification import verify_bundle
 from xnet_onnx.errors import BundleError
 from xnet_onnx.inference import trial
+from xnet_onnx.uncertainty.domain import MEANING
 
 from ..synthetic import scorodite_mu
 from .test_onnx_file import model, shape, tensor, weight
@@ -354,7 +362,9 @@ def test_a_model_runs_once_in_another_process(
 
     monkeypatch.setattr(trial, "run_child", counted)
     for _ in range(2):
-        trial.try_models(tmp_path, {"m.onnx": (model(), (2, 50)), "n.onnx": (with_absorber(), (2, 50))}, 475)
+        trial.try_models(
+            tmp_path, {"m.onnx": (model(), (2, 50)), "n.onnx": (with_absorber(), (2, 50))}, 475, [26]
+        )
     assert calls == ["xnet_onnx.inference.trial"]
     assert len(passed) == 2
 
@@ -367,10 +377,10 @@ def test_the_shipped_model_is_known_wherever_it_lies(
 
     monkeypatch.setattr(trial, "run_child", never)
     models = {"ensemble.onnx": (bundle.model, (bundle.members, bundle.r.size))}
-    trial.try_models(bundle.path, models, bundle.axis.count)
-    trial.try_models(folder, models, bundle.axis.count)
+    trial.try_models(bundle.path, models, bundle.axis.count, [26])
+    trial.try_models(folder, models, bundle.axis.count, [26])
     with pytest.raises(AssertionError):
-        trial.try_models(folder, {"m.onnx": (model(), (2, 50))}, 475)
+        trial.try_models(folder, {"m.onnx": (model(), (2, 50))}, 475, [26])
 
 
 @pytest.mark.parametrize(
@@ -378,7 +388,7 @@ def test_the_shipped_model_is_known_wherever_it_lies(
     [
         (lambda: model(weights=[weight(3e38), shape()]), 26, "gives NaN or infinity"),
         (lambda: model(weights=[weight(), shape()]), 26, r"gives an array of shape \(1, 2, 50\)"),
-        (with_absorber, 41, "onnxruntime cannot run it"),
+        (with_absorber, 41, "onnxruntime cannot run the bundle's model: .* out of data bounds"),
         (lambda: b"\x08\x01", 26, "onnxruntime cannot run the bundle's model"),
     ],
 )
@@ -387,7 +397,7 @@ def test_models_that_fail_when_they_run(
 ) -> None:
     expected = (2, 51) if "shape" in message else (2, 50)
     with pytest.raises(BundleError, match=message) as caught:
-        trial.try_models(tmp_path, {"m.onnx": (data(), expected)}, 475, absorber)
+        trial.try_models(tmp_path, {"m.onnx": (data(), expected)}, 475, [26, absorber])
     assert "\n" not in str(caught.value)
     assert not passed
 
@@ -426,3 +436,45 @@ def test_a_run_is_no_longer_than_it_was_counted_for() -> None:
     from xnet_onnx.inference import ensemble
 
     assert ensemble.ROWS is ROWS
+
+
+# --- statistics -------------------------------------------------------------------------------------
+
+
+def test_every_property_has_a_meaning() -> None:
+    assert set(MEANING) == set(PROPERTIES)
+
+
+@pytest.mark.parametrize(
+    ("part", "path", "value"),
+    [
+        # Found by fuzz/fuzz_bundles.py, case 50217.
+        ("domain", ("properties", 0, "name"), None),
+        ("domain", ("properties", 0, "low"), 1e9),
+        ("domain", ("distance", "threshold"), 0.0),
+        ("domain", ("distance", "threshold"), float("nan")),
+        ("domain", ("valid", "log_det"), float("inf")),
+        ("domain", ("space", "scale", 0), 0.0),
+        ("domain", ("space", "components", 0), [1.0]),
+        ("calibration", ("levels", 0), -0.5),
+        ("calibration", ("floor", 0), -1.0),
+        ("calibration", ("band_lower", 0, 0), float("nan")),
+        ("calibration", ("typical_mse",), 0.0),
+        ("calibration", ("shell_widening",), -1.0),
+    ],
+)
+def test_statistics_that_cannot_be(bundle: Bundle, part: str, path: tuple[Any, ...], value: Any) -> None:
+    arrays = read_arrays(read_verified(bundle.path, "statistics.npz", bundle.card))
+    found = json.loads(json.dumps(join_arrays(bundle.card, arrays)[part], default=np.ndarray.tolist))
+    parse = (
+        (lambda: parse_domain(found, bundle.axis.count))
+        if part == "domain"
+        else (lambda: parse_calibration(found, bundle.r.size))
+    )
+    parse()
+    place = found
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(ValueError, match=r"."):
+        parse()

@@ -18,6 +18,7 @@ import numpy as np
 from ..spectrum import FloatArray
 
 __all__ = [
+    "PROPERTIES",
     "STATISTICS_VERSION",
     "Artefact",
     "Calibration",
@@ -36,6 +37,8 @@ __all__ = [
 #: Raised whenever a constant changes that statistics are fitted with (tests/runtime/test_statistics.py).
 STATISTICS_VERSION = 2
 MAX_ARRAY_BYTES = 64 * 1024 * 1024
+#: Properties of a spectrum that a domain may give ranges of; what they mean is in `uncertainty.domain`.
+PROPERTIES = ("pre_edge", "white_line", "edge_slope", "level", "structure", "roughness")
 SHORT = 8
 
 
@@ -106,26 +109,40 @@ def parse_calibration(value: dict[str, Any], points: int) -> Calibration:
         If it is not as `xnet_exporter.calibrate.intervals` writes it.
     """
     levels = _finite(value["levels"])
-    if levels.ndim != 1 or levels.size < 2 or np.any(np.diff(levels) <= 0.0):
+    if levels.ndim != 1 or levels.size < 2 or np.any(np.diff([0.0, *levels, 1.0]) <= 0.0):
         raise ValueError("levels")
     several, each = (levels.size, points), (points,)
     shell_coefficients, mse_coefficients = 6, 5
     return Calibration(
         levels=levels,
-        band_lower=_finite(value["band_lower"], several),
-        band_upper=_finite(value["band_upper"], several),
-        floor=_finite(value["floor"], each),
-        typical_mse=_number(value["typical_mse"]),
-        shell=_finite(value["shell"], (levels.size,)),
+        band_lower=_positive(value["band_lower"], several),
+        band_upper=_positive(value["band_upper"], several),
+        floor=_positive(value["floor"], each),
+        typical_mse=_above_zero(value["typical_mse"]),
+        shell=_positive(value["shell"], (levels.size,)),
         shell_coefficients=_finite(value["shell_coefficients"], (shell_coefficients,)),
         mse_coefficients=_finite(value["mse_coefficients"], (mse_coefficients,)),
-        lower_widening=_finite(value["lower_widening"], each),
-        upper_widening=_finite(value["upper_widening"], each),
-        shell_widening=_number(value["shell_widening"]),
+        lower_widening=_positive(value["lower_widening"], each),
+        upper_widening=_positive(value["upper_widening"], each),
+        shell_widening=_above_zero(value["shell_widening"]),
         high=_number(value["high"]),
         medium=_number(value["medium"]),
         unstable=_number(value["unstable"]),
     )
+
+
+def _above_zero(value: Any) -> float:
+    number = _number(value)
+    if not number > 0.0:
+        raise ValueError(f"a constant that is {number:g} and must be above zero")
+    return number
+
+
+def _positive(value: Any, shape: tuple[int, ...]) -> FloatArray:
+    array = _finite(value, shape)
+    if np.any(array < 0.0):
+        raise ValueError("an array with numbers below zero")
+    return array
 
 
 def _number(value: Any) -> float:
@@ -331,11 +348,14 @@ def parse_domain(value: dict[str, Any], count: int) -> Domain:
     components = len(space_value["components"])
 
     def space(data: dict[str, Any], size: int, parts: int) -> Space:
-        return Space(
+        found = Space(
             _finite(data["centre"], (size,)),
             _finite(data["components"], (parts, size)),
             _finite(data["scale"], (parts,)),
         )
+        if not np.all(found.scale > 0.0):
+            raise ValueError("a scale that is not above zero")
+        return found
 
     def gaussian(data: dict[str, Any]) -> Gaussian:
         return Gaussian(
@@ -348,6 +368,12 @@ def parse_domain(value: dict[str, Any], count: int) -> Domain:
         found = Scale(_number(data["median"]), _number(data["threshold"]))
         if not found.threshold > found.median:
             raise ValueError("a threshold that is not above its median")
+        return found
+
+    def known(data: dict[str, Any]) -> Property:
+        found = Property(str(data["name"]), _number(data["low"]), _number(data["high"]))
+        if found.name not in PROPERTIES or not found.low <= found.high:
+            raise ValueError(f"the property {found.name[:40]!r}")
         return found
 
     features = value.get("features")
@@ -363,7 +389,5 @@ def parse_domain(value: dict[str, Any], count: int) -> Domain:
         if features is None
         else space(features, len(features["centre"]), len(features["components"])),
         feature_distance=None if features is None else scale(features),
-        properties=tuple(
-            Property(str(d["name"]), _number(d["low"]), _number(d["high"])) for d in value["properties"]
-        ),
+        properties=tuple(known(d) for d in value["properties"]),
     )

@@ -91,7 +91,8 @@ def verify_bundle(bundle: Bundle) -> Verification:
         model = read_verified(bundle.path, name, bundle.card)
         check_model(model, name, inputs=bundle.axis.count, output=(bundle.r.size,))
         members[name] = (model, (bundle.r.size,))
-    try_models(bundle.path, members, bundle.axis.count)
+    numbers = [one.number for one in bundle.absorbers]
+    try_models(bundle.path, members, bundle.axis.count, numbers)
     for index, (name, (model, _)) in enumerate(members.items()):
         single = run_session(open_session(model), inputs, absorbers)[0]
         member_difference = max(member_difference, _difference(single[0], fused[index], name))

@@ -14,7 +14,7 @@ from ..bundle.load import Bundle, read_verified
 from ..bundle.shapes import ROWS
 from ..errors import BundleError, SpectrumError
 from ..spectrum import FloatArray
-from .session import open_session
+from .session import open_session, run_model
 from .trial import try_models
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ __all__ = ["open_session", "run_ensemble", "run_first_member", "run_session", "r
 
 @lru_cache(maxsize=4)
 def _session(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
-    shape = (bundle.members, bundle.r.size)
-    try_models(bundle.path, {"ensemble.onnx": (bundle.model, shape)}, bundle.axis.count)
+    shape, numbers = (bundle.members, bundle.r.size), [one.number for one in bundle.absorbers]
+    try_models(bundle.path, {"ensemble.onnx": (bundle.model, shape)}, bundle.axis.count, numbers)
     session = open_session(bundle.model, threads)
     expected = ["g2", "features"]
     _check_ports(session, bundle.path / "ensemble.onnx", (expected[:1], expected))
@@ -38,7 +38,8 @@ def _first_member(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
     name = "member_00.onnx"
     model = read_verified(bundle.path, name, bundle.card)
     check_model(model, str(bundle.path / name), inputs=bundle.axis.count, output=(bundle.r.size,))
-    try_models(bundle.path, {name: (model, (bundle.r.size,))}, bundle.axis.count)
+    numbers = [one.number for one in bundle.absorbers]
+    try_models(bundle.path, {name: (model, (bundle.r.size,))}, bundle.axis.count, numbers)
     session = open_session(model, threads)
     _check_ports(session, bundle.path / name, (["g2"],))
     return session
@@ -81,14 +82,15 @@ def run_session(
     ------
     SpectrumError
         If an input is not finite.
+    BundleError
+        If the model fails on them.
     """
     if not np.all(np.isfinite(spectra)):
         raise SpectrumError("the model input holds NaN or infinity; expected finite numbers")
     starts = range(0, max(1, len(spectra)), ROWS)
     given: dict[str, npt.NDArray[Any]] = {"spectrum": spectra, "absorber": absorbers}
-    feeds = {port.name: given[port.name] for port in session.get_inputs()}
     parts = [
-        session.run(None, {name: values[start : start + ROWS] for name, values in feeds.items()})
+        run_model(session, {name: values[start : start + ROWS] for name, values in given.items()})
         for start in starts
     ]
     return parts[0] if len(parts) == 1 else [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]

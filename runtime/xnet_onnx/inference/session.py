@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
 
 from ..errors import BundleError
 
 if TYPE_CHECKING:
     import onnxruntime
 
-__all__ = ["open_session"]
+__all__ = ["open_session", "run_model"]
 
 
 def open_session(model: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -50,8 +52,43 @@ def open_session(model: bytes, threads: int = 1) -> onnxruntime.InferenceSession
     try:
         return onnxruntime.InferenceSession(model, sess_options=options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions share no public base
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise BundleError(
-            f"onnxruntime cannot run the bundle's model: {reason[:200]}; update onnxruntime or "
+            f"onnxruntime cannot run the bundle's model: {_reason(error)}; update onnxruntime or "
             "reinstall the bundle"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    said = str(error).strip() or type(error).__name__
+    return said.splitlines()[0][:200]
+
+
+def run_model(
+    session: onnxruntime.InferenceSession, given: dict[str, npt.NDArray[Any]]
+) -> list[npt.NDArray[Any]]:
+    """Run a model.
+
+    Parameters
+    ----------
+    session : onnxruntime.InferenceSession
+    given : dict of str to ndarray
+        By the names of the inputs; those that the model does not take are left out.
+
+    Returns
+    -------
+    list of ndarray
+        Every output.
+
+    Raises
+    ------
+    BundleError
+        If it fails.
+    """
+    taken = {port.name: given[port.name] for port in session.get_inputs()}
+    try:
+        outputs: list[npt.NDArray[Any]] = session.run(None, taken)
+    except Exception as error:  # onnxruntime's own exceptions share no public base
+        raise BundleError(
+            f"onnxruntime cannot run the bundle's model: {_reason(error)}; export the bundle again"
+        ) from error
+    return outputs

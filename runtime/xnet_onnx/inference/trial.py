@@ -8,17 +8,20 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..bundle.files import read_json, read_regular
 from ..bundle.load import default_bundle_path
 from ..bundle.shapes import ROWS
 from ..child import ChildError, limit_memory, limit_processor_time, run_child
 from ..errors import BundleError
-from .session import open_session
+from .session import open_session, run_model
 
 __all__ = ["try_models"]
 
@@ -41,7 +44,7 @@ def _shipped() -> frozenset[str]:
 
 
 def try_models(
-    folder: Path, models: dict[str, tuple[bytes, tuple[int, ...]]], inputs: int, absorber: int = 26
+    folder: Path, models: dict[str, tuple[bytes, tuple[int, ...]]], inputs: int, absorbers: Sequence[int]
 ) -> None:
     """Run models once in another process, unless they are shipped with us or have run before.
 
@@ -53,8 +56,8 @@ def try_models(
         By their file names: the model, and the shape of its `g2` without the batch.
     inputs : int
         Points of the energy axis.
-    absorber : int
-        Atomic number to run them with, where they take one.
+    absorbers : sequence of int
+        Atomic numbers to run them with, where they take one.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def try_models(
     if not left:
         return
     head = [(name, len(models[name][0]), models[name][1]) for name in left]
-    asked = json.dumps({"models": head, "inputs": inputs, "absorber": absorber}).encode()
+    asked = json.dumps({"models": head, "inputs": inputs, "absorbers": list(absorbers)}).encode()
     try:
         answer, _ = run_child(
             "xnet_onnx.inference.trial",
@@ -101,7 +104,7 @@ def main() -> None:
     position = 0
     for name, size, shape in asked["models"]:
         try:
-            _run(body[position : position + size], tuple(shape), asked["inputs"], asked["absorber"])
+            _run(body[position : position + size], tuple(shape), asked["inputs"], asked["absorbers"])
         except (BundleError, MemoryError) as error:
             said = f"{name} failed in a trial run: {str(error) or 'no memory'}"
             break
@@ -109,17 +112,16 @@ def main() -> None:
     sys.stdout.write(json.dumps(said) + "\n")
 
 
-def _run(model: bytes, shape: tuple[int, ...], inputs: int, absorber: int) -> None:
+def _run(model: bytes, shape: tuple[int, ...], inputs: int, absorbers: list[int]) -> None:
     session = open_session(model)
-    for rows in (1, ROWS):
+    for rows in (1, ROWS):  # of which the second sees every absorber
         spectra = np.zeros((rows, inputs), dtype=np.float32)
         spectra[:, inputs // 4 :] = 1.0
-        given = {"spectrum": spectra, "absorber": np.full(rows, absorber, dtype=np.int64)}
-        try:
-            outputs = session.run(None, {port.name: given[port.name] for port in session.get_inputs()})
-        except Exception as error:  # onnxruntime's own exceptions share no public base
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise BundleError(f"onnxruntime cannot run it ({reason[:200]}); export it again") from error
+        given: dict[str, npt.NDArray[Any]] = {
+            "spectrum": spectra,
+            "absorber": np.resize(absorbers, rows).astype(np.int64),
+        }
+        outputs = run_model(session, given)
         if outputs[0].shape != (rows, *shape):
             raise BundleError(
                 f"it gives an array of shape {outputs[0].shape}; expected {(rows, *shape)}: export it again"
