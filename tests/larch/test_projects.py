@@ -241,7 +241,10 @@ def test_command_line_on_a_session(larch, scorodite, write_prj, tmp_path):
     assert [row["status"] for row in found] == ["ok", "error", "ok", "ok"]
     assert found[0]["file"].endswith("s.larix:good")
     assert float(found[0]["first_shell_r"]) == pytest.approx(rows[0]["first_shell"], abs=1e-4)
-    assert "3 of 4 spectra predicted, 1 failed" in done.stderr
+    assert "3 of 4 with a distance, 1 failed" in done.stderr
+    done = CliRunner().invoke(main, ["predict", "--energy-shift", "2", str(tmp_path / "s.larix")])
+    assert done.exit_code == 1
+    assert "--energy-shift cannot be applied to it" in done.stderr
     done = CliRunner().invoke(main, ["predict", "--json", str(tmp_path / "s.larix")])
     curves = {item["file"].rsplit(":")[-1]: item["mean"] for item in json.loads(done.stdout)}
     np.testing.assert_allclose(curves["last"], rows[-1]["group"].xnet.mean, rtol=1e-6, atol=1e-6)
