@@ -11,9 +11,13 @@ and the bundle are loaded by the first call, not by the import.
 
 from __future__ import annotations
 
-from .functions import is_stale, xnet_plot, xnet_predict, xnet_table
-from .plugin import install
-from .projects import predict_session, xnet_predict_project
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .functions import is_stale, xnet_plot, xnet_predict, xnet_table
+    from .plugin import install
+    from .projects import predict_session, xnet_predict_project
 
 __all__ = [
     "install",
@@ -24,3 +28,18 @@ __all__ = [
     "xnet_predict_project",
     "xnet_table",
 ]
+
+_HOME = {"install": "plugin", "predict_session": "projects", "xnet_predict_project": "projects"}
+
+
+def __getattr__(name: str) -> Any:
+    # numpy takes a while, and the help of the command line needs none of it.
+    if name not in __all__:
+        raise AttributeError(f"module 'xnet_larch' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOME.get(name, 'functions')}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
