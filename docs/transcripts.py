@@ -1,10 +1,11 @@
 """Run the transcripts of a page again and write what they print below each command.
 
-    python docs/transcripts.py [docs/larch.md]
+    python docs/transcripts.py [PAGE.md ...]
 
 From the top folder of the repository. Blocks marked pycon, larch and console are
 run in order, in one Python, one Larch session and one shell, with a home folder and
-a working folder of their own.
+a working folder of their own. Without a page, all of PAGES are done, and the figure of
+the README.
 """
 
 import contextlib
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+PAGES = ("README.md", "docs/tutorial.md", "docs/larch.md")
+FIGURE = "docs/figures/scorodite.png"
 PROMPTS = {"pycon": ">>> ", "larch": "larch> ", "console": "$ "}
 CLI = "from xnet_onnx.cli import main; main(prog_name='xnet-onnx')"
 BLOCK = re.compile(r"^```(pycon|larch|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -108,11 +111,12 @@ def rerun(page: str) -> str:
         (Path(folder) / "examples").symlink_to(REPOSITORY / "examples")
         os.chdir(folder)
         try:
-            runners = {
-                "pycon": python_runner(),
-                "larch": larch_runner(),
-                "console": console_runner(Path(home)),
+            makers = {
+                "pycon": python_runner,
+                "larch": larch_runner,
+                "console": lambda: console_runner(Path(home)),
             }
+            runners = {kind: makers[kind]() for kind in dict(BLOCK.findall(page))}
 
             def refresh(block: re.Match[str]) -> str:
                 kind, body = block.groups()
@@ -129,6 +133,16 @@ def rerun(page: str) -> str:
             os.chdir(before)
 
 
-if __name__ == "__main__":
-    for name in sys.argv[1:] or [REPOSITORY / "docs" / "larch.md"]:
+def main(pages: list[str]) -> None:
+    """Write the pages, and the figure where all of them are done."""
+    for name in pages or [str(REPOSITORY / page) for page in PAGES]:
         Path(name).write_text(rerun(Path(name).read_text(encoding="utf-8")), encoding="utf-8")
+    if not pages:
+        command = ["predict", "examples/scorodite_simulated.xdi", "--plot", FIGURE]
+        subprocess.run(
+            [sys.executable, "-c", CLI, *command], cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -23,6 +23,8 @@ from xnet_exporter.data.sets import (
 from xnet_exporter.train.presets import PRESETS
 from xnet_onnx.errors import DataSetError
 
+pytestmark = pytest.mark.slow
+
 EDGE, ABSOLUTE = PRESETS["default"].axis, PRESETS["paper"].axis
 
 

@@ -128,3 +128,16 @@ def test_measured_references_are_inside_the_interval() -> None:
         ((truth, _), *_) = peak_positions(result.r, item.g2)
         inside.append(result.first_shell.lower <= truth <= result.first_shell.upper)
     assert np.mean(inside) >= 0.8
+
+
+def test_the_example_of_measured_references_is_whole(root: Path) -> None:
+    """What the README gives to --measured: three spectra whose structures say where the first shell is."""
+    from xnet_exporter.data.descriptor import RadialGrid
+    from xnet_exporter.data.measured import measured_references
+    from xnet_onnx.inference.peaks import peak_positions
+
+    found = measured_references(root / "examples" / "references")
+    assert [item.phase for item in found] == ["goethite", "wustite", "pyrite"]
+    for item in found:
+        ((first, _), *_) = peak_positions(RadialGrid().centres, item.g2)
+        assert first == pytest.approx(item.first_shell, abs=0.02)

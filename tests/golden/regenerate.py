@@ -1,4 +1,4 @@
-"""The prediction for our example, kept to notice any change of the road.
+"""The prediction for our example, kept to notice any change of the pipeline.
 
 python -m tests.golden.regenerate
 """

@@ -17,6 +17,8 @@ from xnet_onnx.errors import CoverageError, EdgeError, ElementError, SpectrumErr
 
 from .helpers import CLI, EXAMPLES, same_numbers
 
+pytestmark = pytest.mark.slow
+
 SCORODITE = EXAMPLES / "scorodite_simulated.xdi"
 
 

@@ -124,6 +124,7 @@ def test_tiff(tmp_path: Path, expected: Maps) -> None:
         same(predict_map(path, choice=choice), expected)
 
 
+@pytest.mark.slow
 def test_energies_in_kev_from_the_end_and_repeated(tmp_path: Path, expected: Maps) -> None:
     energy, stack = cube()
     path = hdf5(tmp_path / "down.h5", energy[::-1] / 1e3, stack[:, :, ::-1], unit="keV")
@@ -233,6 +234,7 @@ def test_axis_that_cannot_be_told() -> None:
         energy_axis_of((30, 5, 30), 30, 1)
 
 
+@pytest.mark.slow
 def test_what_is_no_stack(tmp_path: Path) -> None:
     energy, stack = cube()
     (tmp_path / "text.txt").write_text("7000 1\n7001 2\n")
@@ -351,6 +353,7 @@ def test_cli_errors_are_one_line(tmp_path: Path) -> None:
     assert done.exit_code == 2
 
 
+@pytest.mark.slow
 def test_cli_and_preview(tmp_path: Path, expected: Maps) -> None:
     pytest.importorskip("matplotlib")
     energy, stack = cube()
@@ -402,6 +405,7 @@ def wait_for_parts(folder: Path, count: int) -> None:
     raise AssertionError("no parts were written")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
 @pytest.mark.parametrize("how", [getattr(signal, "SIGKILL", signal.SIGINT), signal.SIGINT])
 def test_killed_and_resumed(tmp_path: Path, expected: Maps, how: signal.Signals) -> None:
@@ -435,6 +439,7 @@ def test_killed_and_resumed(tmp_path: Path, expected: Maps, how: signal.Signals)
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_part_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: Maps
 ) -> None:
@@ -455,6 +460,7 @@ def test_a_damaged_part_is_made_again(
     same(predict_map(path, out=out, resume=True), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="no limit on a file's size")
 def test_full_disk(tmp_path: Path) -> None:
     energy, stack = cube()
@@ -495,6 +501,7 @@ def test_a_folder_of_the_user_is_left_alone(tmp_path: Path) -> None:
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_files_put_into_our_folder_are_left(tmp_path: Path) -> None:
     energy, stack = cube()
     path, out = hdf5(tmp_path / "stack.h5", energy, stack), tmp_path / "z.h5"
@@ -513,6 +520,7 @@ def test_files_put_into_our_folder_are_left(tmp_path: Path) -> None:
     assert not notes.parent.exists()
 
 
+@pytest.mark.slow
 def test_two_maps_to_one_output(tmp_path: Path, expected: Maps) -> None:
     energy, stack = cube()
     out = tmp_path / "maps.h5"
@@ -555,6 +563,7 @@ def test_every_pixel_is_in_one_chunk_and_reads_are_bounded() -> None:
         assert numbers == list(range(len(numbers)))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="no limit on data")
 def test_memory_is_flat(tmp_path: Path) -> None:
     """A stack of 260 MB, nearly all of it without sample, with 200 MB allowed beyond the imports."""

@@ -433,6 +433,7 @@ def test_watch(folder: Path) -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_an_interruption_leaves_whole_rows(folder: Path) -> None:
     many = folder / "many"
@@ -460,6 +461,7 @@ def test_an_interruption_leaves_whole_rows(folder: Path) -> None:
     assert [row["file"] for row in rows()] == [f"many/{i:04d}.xdi" for i in range(1200)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is of Linux only")
 def test_memory_does_not_grow_with_the_number_of_files(folder: Path) -> None:
     (folder / "many").mkdir()

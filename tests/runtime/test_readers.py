@@ -424,6 +424,7 @@ def test_hdf5_that_reaches_out_of_the_file(tmp_path) -> None:
         read(tmp_path / "virtual.h5")
 
 
+@pytest.mark.slow
 def test_hdf5_that_is_damaged_or_none(tmp_path) -> None:
     pytest.importorskip("h5py")
     nexus(tmp_path / "a.h5")

@@ -195,6 +195,7 @@ def first_error(data: bytes) -> None:
             raise item
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_limits(name: str) -> None:
     data = HOSTILE[name]()
@@ -218,6 +219,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is of Linux only")
 @pytest.mark.parametrize("name", HOSTILE)
 def test_memory(name: str, tmp_path) -> None:
@@ -279,6 +281,7 @@ def test_what_fuzzing_found(path, monkeypatch) -> None:
     assert time.perf_counter() - start < 10.0
 
 
+@pytest.mark.slow
 def test_gzip_is_followed_to_its_limit_only() -> None:
     assert unpack(gzip.compress(b"abc")) == b"abc"
     assert unpack(b"abc") == b"abc"

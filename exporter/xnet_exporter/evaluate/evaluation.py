@@ -48,7 +48,7 @@ __all__ = [
 #: Where the paper parts near from far peaks, in Angstrom (section 3.1).
 NEAR = 3.5
 CHUNK = 256
-#: Difference in sharpness between theory and experiment (design section 4), FWHM in eV.
+#: Difference in sharpness between theory and experiment ("The energy axis" in docs/design.md), FWHM in eV.
 MEASURED_BROADENING = 2.0
 
 

@@ -1,4 +1,4 @@
-"""Training spectra made to look measured (design section 4).
+"""Training spectra made to look measured ("The energy axis" in docs/design.md).
 
 Theory is sharper than experiment, the more so the further above the edge, and
 its energy scale is a little short. Broadening and alignment go together: a
