@@ -11,6 +11,8 @@ The tree::
     |   +-- CoverageError    the data do not cover what the model needs
     +-- BundleError          a bundle is missing, damaged or of another format
     +-- DataSetError         a training set cannot be read
+    +-- StructureError       a structure cannot be read, or no cluster cut from it
+    +-- SimulationError      a spectrum cannot be calculated
     +-- MissingExtraError    an optional dependency is not installed
     +-- OutputError          a result cannot be written
 
@@ -32,7 +34,9 @@ __all__ = [
     "MissingExtraError",
     "OutputError",
     "ReadError",
+    "SimulationError",
     "SpectrumError",
+    "StructureError",
     "XnetError",
 ]
 
@@ -91,6 +95,14 @@ class BundleError(XnetError):
 
 class DataSetError(XnetError):
     """A training set cannot be read."""
+
+
+class StructureError(XnetError):
+    """A structure cannot be read, or no cluster around the absorber be cut from it."""
+
+
+class SimulationError(XnetError):
+    """A spectrum cannot be calculated."""
 
 
 class MissingExtraError(XnetError):

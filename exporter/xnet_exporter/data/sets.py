@@ -95,7 +95,7 @@ class TrainingSet:
 
 
 def latest_set(folder: Path) -> Path:
-    """Newest set below `folder`: the highest version number ``_vN``.
+    """Newest set below `folder`: the highest version number ``_vN``, of equal ones the largest.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def latest_set(folder: Path) -> Path:
     if _is_set(folder):
         return folder
     versions = [
-        (int(path.name.rpartition("_v")[2]), path)
+        (int(path.name.rpartition("_v")[2]), sum(item.stat().st_size for item in path.iterdir()), path)
         for path in folder.iterdir()
         if _is_set(path) and path.name.rpartition("_v")[2].isdigit()
     ]
@@ -125,7 +125,7 @@ def latest_set(folder: Path) -> Path:
             f"{folder} holds no training set; expected spectra.npz beside structures.extxyz.gz, a "
             "folder of .xyz beside a folder of .txt files, or folders of these named ..._vN"
         )
-    return max(versions)[1]
+    return max(versions)[2]
 
 
 def _is_set(folder: Path) -> bool:

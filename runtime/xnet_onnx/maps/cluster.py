@@ -23,7 +23,7 @@ from .local import run_slab
 from .parts import Parts, open_parts
 from .stack import reading
 
-__all__ = ["run_cluster", "work"]
+__all__ = ["connect", "run_cluster", "work"]
 
 #: Seconds that a scheduler has to answer.
 ANSWER_LIMIT = 20
@@ -69,7 +69,27 @@ def work(folder: str, fingerprint: str, index: int) -> int:
 
 
 @contextmanager
-def _client(scheduler: str | None, workers: int | None) -> Iterator[Any]:
+def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
+    """A client of a scheduler, or of workers started here.
+
+    Parameters
+    ----------
+    scheduler : str or None
+        Address of a running scheduler.
+    workers : int or None
+        Else: how many processes to start on this machine.
+
+    Yields
+    ------
+    distributed.Client
+
+    Raises
+    ------
+    MissingExtraError
+        If dask is not installed.
+    XnetError
+        If no scheduler answers.
+    """
     try:
         from distributed import Client, LocalCluster
     except ImportError as error:
@@ -145,7 +165,7 @@ def run_cluster(
     XnetError
         If no scheduler answers, or a task fails.
     """
-    with _client(scheduler, workers) as client:
+    with connect(scheduler, workers) as client:
         from distributed import as_completed
 
         futures = {

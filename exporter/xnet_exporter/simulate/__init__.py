@@ -1,0 +1,1 @@
+"""Spectra of clusters by FEFF10, resumable, in parallel (extra ``[simulate]``)."""

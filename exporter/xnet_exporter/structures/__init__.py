@@ -1,0 +1,1 @@
+"""Clusters around an absorber: from minerals, substitution, ligands, from files (``[simulate]``)."""

@@ -1,0 +1,340 @@
+"""Mononuclear complexes of a metal: a charge, a geometry and ligands drawn at random, then assembled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from xnet_onnx.edges import SYMBOLS
+
+from .assemble import Plan, assemble
+from .cluster import RADIUS, Cluster
+from .geometries import GEOMETRIES, assign_sites
+from .ligands import IRON_RADII, Ligand, ligands
+from .radii import shannon_radius
+
+__all__ = ["STATES", "State", "complexes"]
+
+
+@dataclass(frozen=True)
+class State:
+    """A charge of a metal, and where it is found.
+
+    Parameters
+    ----------
+    charge : int
+    weight : float
+        How often it is drawn.
+    geometries : dict of str to float
+        How often each polyhedron is.
+    oxo : float
+        Share of complexes that are given terminal oxo ligands.
+    low_spin : float
+        Share in low spin, where the element has one.
+    elongated : bool
+        Jahn-Teller elongation along one axis of an octahedron or pyramid.
+    """
+
+    charge: int
+    weight: float
+    geometries: dict[str, float]
+    oxo: float = 0.0
+    low_spin: float = 0.0
+    elongated: bool = False
+
+
+_MOST = {"oct": 0.5, "tet": 0.2, "spy": 0.1, "tbp": 0.12, "sqp": 0.02, "tpl": 0.03, "pbp": 0.02, "tpr": 0.01}
+_OCTAHEDRAL = {"oct": 0.85, "spy": 0.1, "tbp": 0.05}
+_OXO = {"tet": 0.5, "spy": 0.25, "oct": 0.15, "tbp": 0.1}
+
+#: Charges by element.
+STATES: dict[str, tuple[State, ...]] = {
+    "Ti": (
+        State(4, 5, {"tet": 0.45, "oct": 0.4, "tbp": 0.1, "spy": 0.05}, oxo=0.15),
+        State(3, 1, _OCTAHEDRAL),
+    ),
+    "V": (
+        State(5, 4, _OXO, oxo=0.85),
+        State(4, 3, {"spy": 0.6, "oct": 0.3, "tet": 0.1}, oxo=0.8),
+        State(3, 2, _OCTAHEDRAL),
+    ),
+    "Cr": (
+        State(6, 3, {"tet": 0.9, "oct": 0.05, "tbp": 0.05}, oxo=1.0),
+        State(3, 6, {"oct": 0.95, "spy": 0.05}),
+        State(2, 1, {"oct": 0.5, "sqp": 0.3, "tet": 0.2}, elongated=True),
+    ),
+    "Mn": (
+        State(2, 5, _MOST),
+        State(3, 3, {"oct": 0.75, "spy": 0.25}, elongated=True),
+        State(4, 2, {"oct": 1.0}, oxo=0.2),
+        State(7, 0.5, {"tet": 1.0}, oxo=1.0),
+    ),
+    "Fe": (
+        State(2, 5, _MOST, low_spin=0.45),
+        State(3, 5, _MOST, oxo=0.03, low_spin=0.4),
+        State(4, 0.5, {"oct": 0.7, "tet": 0.3}, oxo=0.7, low_spin=1.0),
+    ),
+    "Co": (
+        State(2, 5, {"oct": 0.4, "tet": 0.4, "tbp": 0.1, "sqp": 0.05, "spy": 0.05}, low_spin=0.15),
+        State(3, 5, {"oct": 0.95, "spy": 0.05}, low_spin=0.97),
+    ),
+    "Ni": (
+        State(2, 1, {"oct": 0.45, "sqp": 0.3, "tet": 0.15, "spy": 0.05, "tbp": 0.05}),
+    ),
+    "Cu": (
+        State(1, 4, {"tet": 0.5, "tpl": 0.35, "lin": 0.15}),
+        State(2, 6, {"oct": 0.3, "spy": 0.3, "sqp": 0.3, "tbp": 0.1}, elongated=True),
+    ),
+    "Zn": (State(2, 1, {"tet": 0.55, "oct": 0.25, "tbp": 0.12, "spy": 0.08}),),
+}  # fmt: skip
+
+#: How often a complex is one of pi ligands; too few electrons, or too many, and there are hardly any.
+PI_SHARE = {
+    "Fe": 0.22,
+    "Cr": 0.15,
+    "Co": 0.15,
+    "Ti": 0.15,
+    "V": 0.12,
+    "Mn": 0.12,
+    "Ni": 0.1,
+    "Cu": 0.02,
+    "Zn": 0.02,
+}
+_CP = ("Cp", "Cp", "CpMe5", "CpAc", "CpPh", "CpTMS", "CptBu", "CpPPh2", "CpCHO", "CpCH2N")
+_WITH_CP = (
+    *("CO", "CO", "CO", "CO", "PMe3", "Cl", "I", "Me", "CN", "SPh", "PPh3", "MeCN", "SiMe3", "H", "Ph"),
+    *("CNtBu", "Br", "IMes", "IMe", "Bn", "acyl", "vinyl", "PiPr3", "POPh3", "CNXyl", "Tol"),
+)
+_CHELATES_WITH_CP = ("dppe", "dmpe", "dppm", "dtc", "phen", "dppv", "depe", "amPh", "guan", "dad", "ppy")
+_COMMON = (
+    *("Cl", "Cl", "Cl", "Cl", "Br", "Br", "I", "CO", "CO", "H2O", "MeOH", "DMF", "NCS", "py", "1Meim"),
+    *("OH", "MeCN", "THF", "PMe3", "CN"),
+)
+_STRONG_FIELD = ("CO", "CO", "CN", "PMe3", "CNtBu", "NO")
+#: Ligands of metals in high charges.
+_HARD = (
+    *(
+        "Cl",
+        "F",
+        "OH",
+        "OMe",
+        "OtBu",
+        "OPh",
+        "OAr",
+        "OSiMe3",
+        "OSiPh3",
+        "OPO3",
+        "OSO3",
+        "OAc1",
+        "H2O",
+        "NMe2",
+    ),
+    *("Br", "THF", "OPPh3", "acac", "cat", "hq", "ac2", "salen", "pydic", "lactate", "ox", "malt", "NO3_2"),
+)
+_MULTIPLE = {"oxo", "NAr", "NtBu", "NO", "O2", "H"}
+_CARBON_ACCEPTORS = {"CO", "CN", "NO", "CNtBu", "CNPh", "CNXyl", "CNMe"}
+
+
+def complexes(element: str, rng: np.random.Generator, seed: int = 0) -> Iterator[Cluster]:
+    """Draw complexes without end.
+
+    Parameters
+    ----------
+    element : str
+        Ti to Zn.
+    rng : numpy.random.Generator
+    seed : int
+        For the ids alone.
+
+    Yields
+    ------
+    Cluster
+        Atoms within 6.6 Angstrom of the metal. `name` is geometry:ligand+ligand+..., `id` is
+        ELEMENT-built-seed-number.
+    """
+    number = 0
+    while True:
+        plan = _draw_pi(element, rng) if rng.random() < PI_SHARE[element] else _draw_plan(element, rng)
+        built = None if plan is None else assemble(plan, rng)
+        if plan is None or built is None:
+            continue
+        numbers, positions = built
+        noise = rng.normal(0, 0.015, positions.shape) * (numbers != 1)[:, None]
+        positions = positions + noise
+        positions -= positions[0]
+        distance = np.linalg.norm(positions, axis=1)
+        order = np.argsort(distance, kind="stable")
+        order = order[distance[order] < RADIUS + 0.6]
+        if order.size < 5:
+            continue
+        number += 1
+        numbers = numbers[order].copy()
+        numbers[0] = SYMBOLS.index(element) + 1
+        name = f"{plan.geometry}:{'+'.join(ligand.name for ligand in plan.ligands)}"
+        yield Cluster(f"{element}-built-{seed}-{number}", "built", name, numbers, positions[order])
+
+
+def _draw_state(element: str, rng: np.random.Generator) -> State:
+    states = STATES[element]
+    weights = np.array([state.weight for state in states])
+    return states[int(rng.choice(len(states), p=weights / weights.sum()))]
+
+
+def _pick(names: tuple[str, ...], rng: np.random.Generator) -> Ligand:
+    return ligands()[names[int(rng.integers(len(names)))]]
+
+
+def _iron_like(element: str) -> float:
+    """Radius of a low-spin ion beside iron's: in complexes of pi acceptors the charge says little."""
+    radii = {
+        "Ti": 0.12,
+        "V": 0.08,
+        "Cr": 0.04,
+        "Mn": 0.02,
+        "Fe": 0.0,
+        "Co": -0.02,
+        "Ni": 0.02,
+        "Cu": 0.04,
+        "Zn": 0.1,
+    }
+    return IRON_RADII[0] + radii[element]
+
+
+def _draw_pi(element: str, rng: np.random.Generator) -> Plan:
+    """Sandwiches, half sandwiches and diene carbonyls."""
+    kind = rng.random()
+    chosen = [_pick(_CP, rng)]
+    if kind < 0.3:
+        chosen.append(_pick(_CP, rng))
+    elif kind < 0.4:
+        chosen.append(_pick(("bz", "mes", "tol"), rng))
+    elif kind < 0.7:
+        chosen += [_pick(_WITH_CP, rng) for _ in range(3)]
+    elif kind < 0.8:
+        chosen += [_pick(_CHELATES_WITH_CP, rng), _pick(_WITH_CP, rng)]
+    elif kind < 0.9 and element in ("Ti", "V", "Cr", "Mn"):
+        chosen += [
+            _pick(_CP, rng),
+            _pick(("Cl", "Me", "OPh", "CO", "Bn", "Br"), rng),
+            _pick(("Cl", "Me", "CO"), rng),
+        ]
+    else:
+        chosen = [_pick(("bd", "chd", "butPh"), rng), ligands()["CO"], ligands()["CO"]]
+        chosen.append(_pick(("CO", "CO", "PPh3", "PMe3", "POPh3", "CNXyl", "IMe"), rng))
+    spread = 0.02 * float(rng.random())
+    return Plan("pi", chosen, None, _iron_like(element) + spread)
+
+
+def _draw_plan(element: str, rng: np.random.Generator) -> Plan | None:
+    state = _draw_state(element, rng)
+    names = list(state.geometries)
+    weights = np.array([state.geometries[name] for name in names])
+    geometry = names[int(rng.choice(len(names), p=weights / weights.sum()))]
+    chosen = None
+    for _ in range(50):
+        chosen = _draw_ligands(geometry, state, rng)
+        if chosen is not None:
+            break
+    if chosen is None:
+        return None
+    sites = None
+    for _ in range(40):
+        sites = assign_sites(geometry, chosen, rng)
+        if sites is not None:
+            break
+    if sites is None:
+        return None
+    has_acceptor = any(ligand.name in _CARBON_ACCEPTORS for ligand in chosen)
+    low = bool(rng.random() < (1.0 if has_acceptor else state.low_spin))
+    radius = shannon_radius(
+        element, state.charge, len(GEOMETRIES[geometry]), low_spin=low, square=geometry == "sqp"
+    )
+    if radius is None:
+        return None
+    if has_acceptor:
+        radius = min(radius, _iron_like(element))
+    elongated: tuple[int, ...] = ()
+    elongation = 0.0
+    if state.elongated and geometry in ("oct", "spy") and not low:
+        elongated, elongation = ((4, 5) if geometry == "oct" else (4,)), float(rng.uniform(0.15, 0.4))
+    return Plan(geometry, chosen, sites, radius + 0.01 * float(rng.standard_normal()), elongated, elongation)
+
+
+def _draw_ligands(geometry: str, state: State, rng: np.random.Generator) -> list[Ligand] | None:
+    """Ligands that fill a polyhedron, or None where the draw makes no sense."""
+    library = ligands()
+    count = len(GEOMETRIES[geometry])
+    chosen: list[Ligand] = []
+    hard = state.charge >= 4
+    if rng.random() < state.oxo:
+        most = (
+            {5: 3, 6: 4, 7: 4}.get(state.charge, 1) if geometry == "tet" else (2 if state.charge >= 5 else 1)
+        )
+        few = most if rng.random() < 0.3 else int(rng.integers(1, most + 1))
+        chosen = [library["oxo"]] * few
+    with_plane = geometry in ("oct", "sqp", "spy") and not hard and rng.random() < 0.22
+    if with_plane:
+        chosen.append(_pick(tuple(name for name, item in library.items() if "planar" in item.traits), rng))
+    repeated, field = rng.random() < 0.5, rng.random()
+    left = count - sum(ligand.denticity for ligand in chosen)
+    while left > 0:
+        last = chosen[-1] if chosen else None
+        again = (
+            repeated
+            and last is not None
+            and last.denticity <= left
+            and "planar" not in last.traits
+            and last.name not in _MULTIPLE
+        )
+        ligand = (
+            last if again and last is not None else _draw_ligand(left, not chosen, hard, field, count, rng)
+        )
+        if (
+            ligand is None
+            or ligand.pi
+            or ("planar" in ligand.traits and (left != count or geometry == "tet"))
+        ):
+            return None
+        chosen.append(ligand)
+        left -= ligand.denticity
+    return chosen if _makes_sense(geometry, chosen, state) else None
+
+
+def _draw_ligand(
+    left: int, first: bool, hard: bool, field: float, count: int, rng: np.random.Generator
+) -> Ligand | None:
+    library = ligands()
+    if hard and rng.random() < 0.85:
+        fitting = tuple(name for name in _HARD if library[name].denticity <= left)
+        return _pick(fitting, rng)
+    possible = [d for d in (1, 1, 2, 2, 2, 3, 4, 5, 6) if d <= left]
+    if first and count >= 4:
+        possible = [d for d in possible if d > 1] or possible
+    denticity = 1 if rng.random() < 0.25 else int(rng.choice(possible))
+    if denticity == 1 and field < 0.12 and not hard:
+        return _pick(_STRONG_FIELD, rng)
+    if denticity == 1 and field < 0.62:
+        return _pick(_COMMON, rng)
+    fitting = tuple(name for name, item in library.items() if item.denticity == denticity)
+    return _pick(fitting, rng) if fitting else None
+
+
+def _makes_sense(geometry: str, chosen: list[Ligand], state: State) -> bool:
+    names = [ligand.name for ligand in chosen]
+    largest = max(ligand.denticity for ligand in chosen)
+    multiple = sum(name in _MULTIPLE for name in names)
+    if state.oxo == 0 and multiple > 1 and not set(names) <= {"NO", "CO", "Cl", "dtc", "PPh3", "dppe"}:
+        return False
+    if state.charge >= 4 and any(name in _CARBON_ACCEPTORS for name in names):
+        return False
+    if sum("bulky" in ligand.traits for ligand in chosen) > 2:
+        return False
+    if (geometry == "lin" and largest > 1) or (geometry == "tpl" and largest > 2):
+        return False
+    if geometry == "tet" and any(
+        "ring" in ligand.traits or ligand.name == "trien" or "mer" in ligand.traits for ligand in chosen
+    ):
+        return False
+    return not (geometry != "oct" and any(name in ("edta", "tpen") for name in names))

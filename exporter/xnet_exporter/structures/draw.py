@@ -1,0 +1,67 @@
+"""Structures for a set, drawn from one source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+
+from xnet_onnx.errors import StructureError
+
+from .alloys import alloys
+from .cluster import Cluster, check_cluster
+from .complexes import complexes
+from .minerals import minerals
+from .radii import ELEMENTS
+
+__all__ = ["SOURCES", "draw"]
+
+SOURCES = ("minerals", "complexes")
+#: One of so many structures of minerals is a metal or an alloy.
+ALLOY_EVERY = 16
+
+
+def draw(element: str, source: str, number: int, seed: int) -> Iterator[Cluster]:
+    """Draw clusters around an element; the same seed gives the same ones.
+
+    Parameters
+    ----------
+    element : str
+        Ti to Zn.
+    source : {"minerals", "complexes"}
+    number : int
+        How many; minerals may come to an end before.
+    seed : int
+
+    Yields
+    ------
+    Cluster
+
+    Raises
+    ------
+    StructureError
+        If there are no radii for the element.
+    """
+    if element not in ELEMENTS:
+        raise StructureError(
+            f"no structures are drawn for {element}; expected one of {', '.join(ELEMENTS)}: give files "
+            "instead (--source FILE)"
+        )
+    rng = np.random.default_rng([seed, ELEMENTS.index(element), SOURCES.index(source)])
+    made = (
+        _with_alloys(element, rng, number, seed)
+        if source == "minerals"
+        else islice(complexes(element, rng, seed), number)
+    )
+    for cluster in made:
+        check_cluster(cluster)
+        yield cluster
+
+
+def _with_alloys(element: str, rng: np.random.Generator, number: int, seed: int) -> Iterator[Cluster]:
+    metals = alloys(element, rng, seed)
+    for count, cluster in enumerate(minerals(element, rng, number - number // ALLOY_EVERY, seed), start=1):
+        yield cluster
+        if count % (ALLOY_EVERY - 1) == 0:
+            yield next(metals)
