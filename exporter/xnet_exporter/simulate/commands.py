@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,7 @@ def structures(element: str, sources: tuple[str, ...], number: int, seed: int, o
             draw(symbol, source, number, seed),
             length=number,
             label=source,
-            file=click.get_text_stream("stderr"),
+            file=sys.stderr,
         ) as found:
             clusters += list(found)
     for item in rejected:
@@ -211,11 +212,11 @@ def _run(
     def begin(todo: int, before: int) -> None:
         bar.reset(todo)
         if before:
-            bar.write(f"{before} of {before + todo} are there already", file=click.get_text_stream("stderr"))
+            bar.write(f"{before} of {before + todo} are there already", file=sys.stderr)
 
     def progress(identity: str, reason: str) -> None:
         if reason:
-            bar.write(f"left out: {identity}: {reason}", file=click.get_text_stream("stderr"))
+            bar.write(f"left out: {identity}: {reason}", file=sys.stderr)
         bar.update()
 
     try:

@@ -18,7 +18,7 @@ import numpy as np
 
 from xnet_onnx.errors import DataSetError, SimulationError, XnetError
 from xnet_onnx.files import write_bytes
-from xnet_onnx.preprocess.align import check_coverage, half_step_energy
+from xnet_onnx.preprocess.align import align_one
 from xnet_onnx.spectrum import FloatArray
 
 from ..data.descriptor import RadialGrid, g2_of_shells
@@ -113,8 +113,7 @@ def check_spectrum(energy: FloatArray, mu: FloatArray) -> None:
             f"the spectrum is not normalised: it reaches {mu.max():.2f} and ends at {mu[-1]:.2f}; expected "
             f"below {HIGHEST:g} and above {LOWEST_END:g}"
         )
-    axis = PRESETS["default"].axis
-    check_coverage(energy, axis, half_step_energy(energy, mu) if axis.kind == "edge" else 0.0)
+    align_one(energy, mu, PRESETS["default"].axis)
 
 
 def on_grid(energy: FloatArray, mu: FloatArray, edge: float) -> FloatArray:
