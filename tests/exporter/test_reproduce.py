@@ -25,7 +25,7 @@ from xnet_exporter.train.run import export_run, train
 from xnet_onnx import OutputError, load_bundle
 from xnet_onnx.cli import main
 from xnet_onnx.inference.ensemble import run_ensemble
-from xnet_onnx.preprocess.align import half_step_energy, resample
+from xnet_onnx.preprocess.align import align_one, half_step_energy
 
 pytestmark = pytest.mark.slow
 
@@ -97,8 +97,8 @@ def test_numbers_are_those_of_the_bundle(
     mse, coverage, sigma = [], [], []
     for line in own:
         row = data[line["id"]]
-        origin = half_step_energy(row.energy, row.mu) if bundle.axis.kind == "edge" else 0.0
-        members = run_ensemble(bundle, resample(row.energy, row.mu, bundle.axis, origin)[np.newaxis])[0]
+        values, _ = align_one(row.energy, row.mu, bundle.axis)
+        members = run_ensemble(bundle, values[np.newaxis])[0]
         error = members.mean(axis=0) - row.g2
         deviation = np.sqrt(((members - members.mean(axis=0)) ** 2).sum(axis=0) / (len(members) - 1))
         mse.append(np.mean(error**2))
