@@ -1,11 +1,12 @@
 """What the movement of a prediction under small changes of the spectrum tells of its error.
 
-    python benchmarks/stability.py [--work runs/folds]
+    python benchmarks/stability.py [--runs runs/seeds]
 
-Needs the extra [export] and the folds that ``xnet-onnx calibrate --work`` keeps.
-Each design (which copies, which members) is fitted on two of the three folds and
-judged on the third; what a user has of it is the width of the intervals, at the
-same coverage. Prints a Markdown table for docs/performance.md.
+Needs the extra [export] and a folder of runs that hold out different spectra:
+``xnet-onnx train --data training --seed 1 --out runs/seeds/1``, and so on. Each
+design (which copies, which members) is fitted on all runs but one and judged on
+that; what a user has of it is the width of the intervals, at the same coverage.
+Prints a Markdown table for docs/performance.md.
 """
 
 from __future__ import annotations
@@ -96,8 +97,8 @@ def observe(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "folds")
-    folders = sorted(path for path in parser.parse_args().work.iterdir() if (path / "run.json").is_file())
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "seeds")
+    folders = sorted(path for path in parser.parse_args().runs.iterdir() if (path / "run.json").is_file())
     torch.set_num_threads(1)
     folds = [fold(path) for path in folders]
     print("| design | cost | R2 of the logarithm | median half width, 90 % | high | 90th percentile there |")

@@ -36,10 +36,18 @@ _data_option = click.option(
     metavar="DIR",
     help="Training set, or a folder of sets (the newest is taken).",
 )
+_sets_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    multiple=True,
+    metavar="DIR",
+    help="Training set, or a folder of sets (the newest is taken); may be given again.",
+)
 
 
 @click.command()
-@_data_option
+@_sets_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -67,7 +75,7 @@ _data_option = click.option(
 @click.option("--epochs", type=click.IntRange(min=1), help="Instead of the preset's.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
 def train(
-    data: Path,
+    data: tuple[Path, ...],
     out: Path,
     preset: str,
     members: int,
@@ -172,35 +180,19 @@ def _version_in(folder: Path) -> str:
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="The training set the bundle was made from.",
-)
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="Folder for the ensembles of the cross-validation; reused when there.",
-)
+@_sets_option
 @click.option(
     "--measured",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Measured spectra with index.csv and references.extxyz, to widen the intervals by.",
 )
-def calibrate(bundle: Path, data: Path, work: Path, measured: Path | None) -> None:
+def calibrate(bundle: Path, data: tuple[Path, ...], measured: Path | None) -> None:
     """Calibrate the intervals, the domain and the verdict of BUNDLE."""
     _require_extra("calibrate")
     from .calibrate.intervals import calibrate as run_calibration
 
-    try:
-        done = run_calibration(bundle, data, work, measured)
-    except KeyboardInterrupt:
-        raise XnetError(f"interrupted; go on with the same command ({work})") from None
+    done = run_calibration(bundle, data, measured)
     click.echo(
         f"{bundle} calibrated; for measured spectra the first-shell interval is widened by "
         f"{done.shell_widening:.2f}, the upper side of the band of G2 by {done.upper_widening[0]:.2f} in the "
@@ -210,7 +202,7 @@ def calibrate(bundle: Path, data: Path, work: Path, measured: Path | None) -> No
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
-@_data_option
+@_sets_option
 @click.option(
     "--compare",
     type=click.Path(path_type=Path),
@@ -224,22 +216,22 @@ def calibrate(bundle: Path, data: Path, work: Path, measured: Path | None) -> No
     metavar="DIR",
     help="Folder of measured spectra with index.csv and references.extxyz.",
 )
-def evaluate(bundle: Path, data: Path, compare: tuple[Path, ...], measured: Path | None) -> None:
+def evaluate(bundle: Path, data: tuple[Path, ...], compare: tuple[Path, ...], measured: Path | None) -> None:
     """Measure BUNDLE on held-out compositions; write the result into its card."""
     _require_extra("evaluate")
     from xnet_onnx.bundle.load import load_bundle
 
     from .data.measured import measured_references
-    from .data.sets import read_training_set
+    from .data.sets import read_training_sets
     from .evaluate.blind_spots import measure_blind_spots, measure_damped
     from .evaluate.evaluation import evaluate as measure
     from .evaluate.evaluation import held_out_rows, measured_first_shells
     from .export.bundle import read_card, write_card
 
     bundles = [load_bundle(path) for path in (bundle, *compare)]
-    rows = read_training_set(data)
+    rows = read_training_sets(data)
     results = [measure(item, rows) for item in bundles]
-    command = f"xnet-onnx evaluate {bundle} --data {data}"
+    command = f"xnet-onnx evaluate {bundle}" + "".join(f" --data {path}" for path in data)
     command += "".join(f" --compare {path}" for path in compare)
     metrics: dict[str, Any] = {
         "held_out": results[0],

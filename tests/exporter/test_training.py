@@ -6,6 +6,7 @@ import dataclasses
 import filecmp
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,17 +14,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xnet_exporter.data.sets import TrainingSet, read_training_set, select_axis
+from xnet_exporter.data.sets import Row, TrainingSet, read_training_set, select_axis
 from xnet_exporter.evaluate.evaluation import HeldOut, evaluate, metrics
 from xnet_exporter.export.graphs import SingleMember, fold_batch_norm, to_onnx
 from xnet_exporter.train.augment import augment, broaden, spectrum_bank
+from xnet_exporter.train.fit import _order
 from xnet_exporter.train.networks import Ensemble
 from xnet_exporter.train.presets import PRESETS, preset_from_dict
-from xnet_exporter.train.run import bootstrap, export_run, load_run, train
+from xnet_exporter.train.run import bootstrap, chances_of, draws_of, export_run, load_run, train, unseen_by
 from xnet_onnx import DataSetError, OutputError, load_bundle, predict, read
 from xnet_onnx.cli.verification import verify_bundle
 from xnet_onnx.inference.session import open_session
-from xnet_onnx.preprocess.align import half_step_energy
+from xnet_onnx.preprocess.align import align_one
 
 from ..conftest import EXAMPLE
 
@@ -34,17 +36,26 @@ DEFAULT, PAPER = PRESETS["default"], PRESETS["paper"]
 
 def random_ensemble(preset_name: str, members: int = 3) -> Ensemble:
     preset = PRESETS[preset_name]
-    ensemble = Ensemble(preset.network, members, 475, 50)
+    ensemble = Ensemble(preset.network, members, preset.axis.count, 50)
     ensemble.initialize([torch.Generator().manual_seed(i) for i in range(members)])
     generator = torch.Generator().manual_seed(9)
     for buffer_name, buffer in ensemble.named_buffers():
         low = 0.5 if buffer_name.endswith("var") else -0.5
         buffer.uniform_(low, low + 1.0, generator=generator)
+    if preset.network.absorbers:
+        with torch.no_grad():
+            ensemble.absorber_weight.uniform_(-0.3, 0.3, generator=generator)
     return ensemble.eval()
 
 
-def spectra(count: int = 5) -> torch.Tensor:
-    return torch.rand(count, 475, generator=torch.Generator().manual_seed(1))
+def spectra(count: int = 5, preset_name: str = "paper") -> torch.Tensor:
+    points = PRESETS[preset_name].axis.count
+    return torch.rand(count, points, generator=torch.Generator().manual_seed(1))
+
+
+def absorbers(count: int) -> torch.Tensor:
+    """Every third one unknown to the network."""
+    return torch.tensor([(22, 30, 5)[i % 3] for i in range(count)])
 
 
 def test_the_papers_network() -> None:
@@ -91,35 +102,52 @@ def test_glorot_weights() -> None:
 @pytest.mark.parametrize("name", ["default", "paper"])
 def test_members_do_not_mix(name: str) -> None:
     ensemble = random_ensemble(name)
+    x, z = spectra(6, name), absorbers(6)
     with torch.no_grad():
-        together = ensemble(spectra())
+        together = ensemble(x, z)
         for i in range(3):
-            alone = ensemble.member(i)(spectra())[:, 0]
+            alone = ensemble.member(i)(x, z)[:, 0]
             torch.testing.assert_close(alone, together[:, i], atol=1e-5, rtol=0)
-        one_each = ensemble(spectra().unsqueeze(1).expand(-1, 3, -1))
+        one_each = ensemble(x.unsqueeze(1).expand(-1, 3, -1), z.unsqueeze(1).expand(-1, 3))
     torch.testing.assert_close(one_each, together)
+
+
+def test_an_absorber_without_spectra_is_unknown() -> None:
+    """What the absorber adds starts from zero, and an unknown number adds nothing."""
+    x = spectra(3, "default")
+    ensemble = random_ensemble("default")
+    with torch.no_grad():
+        known, unknown = ensemble(x, torch.tensor([26] * 3)), ensemble(x, torch.tensor([92] * 3))
+        torch.testing.assert_close(unknown, ensemble(x))
+        assert float((known - unknown).abs().max()) > 1e-3
+        untrained = Ensemble(DEFAULT.network, 1, DEFAULT.axis.count, 50)
+    assert not untrained.absorber_weight.any()
 
 
 @pytest.mark.parametrize("name", ["default", "paper"])
 def test_onnx_parity(name: str) -> None:
     ensemble = random_ensemble(name)
     folded = fold_batch_norm(ensemble)
-    fused = open_session(to_onnx(folded, 475))
+    points = PRESETS[name].axis.count
+    fused = open_session(to_onnx(folded, points))
+    singles = [open_session(to_onnx(SingleMember(folded, i), points)) for i in range(3)]
+    takes = [port.name for port in fused.get_inputs()]
+    assert takes == (["spectrum", "absorber"] if name == "default" else ["spectrum"])
     for count in (1, 7, 64):
-        x = spectra(count)
+        x, z = spectra(count, name), absorbers(count)
+        feeds = dict(zip(takes, (x.numpy(), z.numpy()), strict=False))
         with torch.no_grad():
-            expected = ensemble(x).numpy()
-        found = fused.run(["g2"], {"spectrum": x.numpy()})[0]
+            expected = ensemble(x, z).numpy()
+        found = fused.run(["g2"], feeds)[0]
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
-        for i in range(3):
-            single = open_session(to_onnx(SingleMember(folded, i), 475))
-            one = single.run(["g2"], {"spectrum": x.numpy()})[0]
+        for i, single in enumerate(singles):
+            one = single.run(["g2"], feeds)[0]
             assert one.shape == (count, 50)
             np.testing.assert_allclose(one, found[:, i], rtol=0, atol=1e-5)
 
 
 def test_graphs_hold_no_paths() -> None:
-    data = to_onnx(fold_batch_norm(random_ensemble("default")), 475)
+    data = to_onnx(fold_batch_norm(random_ensemble("default")), DEFAULT.axis.count)
     for word in (b"/root", b"/home", b"site-packages", b"xnet_exporter", b".py"):
         assert word not in data
 
@@ -133,6 +161,45 @@ def test_bootstrap() -> None:
     np.testing.assert_array_equal(bootstrap(1000, 15, 0), bags)
     np.testing.assert_array_equal(bootstrap(1000, 3, 0), bags[:3])
     assert not np.array_equal(bootstrap(1000, 15, 1), bags)
+
+
+def row(name: str, source: str) -> Row:
+    nothing = np.zeros(0)
+    return Row(f"{name}-{source}", name, nothing, nothing, nothing, nothing, nothing.astype(int), 26, source)
+
+
+def test_whole_groups_are_drawn() -> None:
+    """A host mineral is one group with what was substituted in it; 37 % of the groups are unseen."""
+    rows = [row(f"M{i}", "mineral") for i in range(300)]
+    rows += [row(f"Fe in M{i} (Si site)", "mvar") for i in range(300)]
+    rows += [row(f"oct:L{i}", "built") for i in range(300)]
+    unseen = unseen_by(rows, DEFAULT, 15, 0)
+    np.testing.assert_array_equal(unseen[:300], unseen[300:600])
+    assert unseen.mean() == pytest.approx(np.exp(-1), abs=0.02)
+    draws = draws_of(rows, DEFAULT, 15, 0)
+    np.testing.assert_array_equal(draws.T == 0, unseen)
+    assert draws.mean() == pytest.approx(1.0, abs=0.05)
+    # What else is in the set changes nothing.
+    np.testing.assert_array_equal(unseen_by(rows[250:400], DEFAULT, 15, 0), unseen[250:400])
+    # The paper's rows, too, are unseen only where their whole group is.
+    paper = unseen_by(rows, PAPER, 15, 0)
+    np.testing.assert_array_equal(paper[:300], paper[300:600])
+    assert paper[:600].mean() == pytest.approx(np.exp(-2), abs=0.02)
+    assert paper[600:].mean() == pytest.approx(np.exp(-1), abs=0.02)
+
+
+def test_kinds_are_drawn_by_their_shares() -> None:
+    rows = [row(f"M{i}", "mvar") for i in range(20)] + [row(f"L{i}", "built") for i in range(200)]
+    chances = chances_of(
+        rows, draws_of(rows, DEFAULT, 3, 0), (("mineral", 0.5), ("molecule", 0.3), ("built", 0.2))
+    )
+    minerals = chances[:, :20].sum(axis=1) / chances.sum(axis=1)
+    np.testing.assert_allclose(minerals, 0.5 / 0.7, rtol=1e-5)
+    generator = torch.Generator().manual_seed(0)
+    every = torch.arange(len(rows)).expand(3, -1)
+    drawn = torch.cat([_order(every, torch.from_numpy(chances), generator) for _ in range(20)])
+    assert drawn.shape == (20 * 220, 3)
+    assert float((drawn < 20).float().mean()) == pytest.approx(0.5 / 0.7, abs=0.02)
 
 
 def test_presets_survive_json() -> None:
@@ -160,22 +227,50 @@ def test_damping_grows_above_the_edge() -> None:
     assert swing[0] == pytest.approx(2.0, abs=0.01)
 
 
+UNCHANGED = dataclasses.replace(
+    DEFAULT.augmentation,
+    variants=1, shift=0.0, stretch_mean=1.0, stretch=0.0, amplitude=(1.0, 1.0),
+    slope=0.0, noise=0.0, damage=0.0,
+)  # fmt: skip
+
+
 def test_augmentation(tiny_set: Path) -> None:
     data, origins = select_axis(read_training_set(tiny_set), DEFAULT.axis)
-    none = dataclasses.replace(
-        DEFAULT.augmentation,
-        variants=1, shift=0.0, stretch_mean=1.0, stretch=0.0, scale=0.0, slope=0.0, noise=0.0,
-    )  # fmt: skip
-    bank = torch.from_numpy(spectrum_bank(data.rows, origins, DEFAULT.axis, none, 0))
+    bank = torch.from_numpy(spectrum_bank(data.rows, origins, DEFAULT.axis, UNCHANGED, 0))
     rows = torch.arange(len(data.rows))
-    same = augment(bank, rows, DEFAULT.axis, none, torch.Generator().manual_seed(0))
+
+    def drawn(**changes: Any) -> torch.Tensor:
+        augmentation = dataclasses.replace(UNCHANGED, **changes)
+        return augment(bank, rows, DEFAULT.axis, augmentation, torch.Generator().manual_seed(0))
+
+    same = drawn()
     for i, row in enumerate(data.rows):
-        energies = DEFAULT.axis.energies(half_step_energy(row.energy, row.mu))
-        np.testing.assert_allclose(same[i], np.interp(energies, row.energy, row.mu), atol=2e-4)
-    noisy = dataclasses.replace(none, noise=0.01)
-    changed = augment(bank, rows, DEFAULT.axis, noisy, torch.Generator().manual_seed(0)) - same
+        np.testing.assert_allclose(same[i], align_one(row.energy, row.mu, DEFAULT.axis)[0], atol=0.01)
+    changed = drawn(noise=0.01) - same
     assert changed.std(dim=1).max() <= 0.0115
     assert changed.std() == pytest.approx(0.01 / 3**0.5, rel=0.2)
+    energy = torch.from_numpy(DEFAULT.axis.energies())
+    halved = drawn(amplitude=(0.5, 0.5))
+    torch.testing.assert_close(halved[:, energy > 8.0] - 1.0, 0.5 * (same[:, energy > 8.0] - 1.0))
+    torch.testing.assert_close(halved[:, energy < 2.0], same[:, energy < 2.0])
+    damaged = drawn(damage=1.0)
+    assert torch.isfinite(damaged).all()
+    assert float((damaged - same).abs().mean()) > 0.01
+
+
+def test_variants_are_aligned_as_the_runtime_would(tiny_set: Path) -> None:
+    """However distorted, a variant has its half step at 0 and a mean of 1 over the range of the scale."""
+    data, origins = select_axis(read_training_set(tiny_set), DEFAULT.axis)
+    bank = spectrum_bank(data.rows, origins, DEFAULT.axis, DEFAULT.augmentation, 0)
+    margin = (bank.shape[2] - DEFAULT.axis.count) // 2
+    energy = DEFAULT.axis.energies()
+    inside = bank[:, :, margin : margin + energy.size]
+    assert np.isfinite(bank).all()
+    low, high = DEFAULT.axis.scale_range
+    range_of_scale = (energy > low - 0.01) & (energy < high + 0.01)
+    np.testing.assert_allclose(inside[..., range_of_scale].mean(axis=-1), 1.0, atol=0.002)
+    assert np.all(np.abs(inside[..., np.argmin(np.abs(energy))] - 0.5) < 0.12)
+    assert np.ptp(inside, axis=-1).mean() < np.ptp(inside[:, 0], axis=-1).mean()
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +326,9 @@ def test_run_record(run: Path, tiny_set: Path) -> None:
     assert record["set"] == {"name": "tiny_v1", "sha256": data.sha256}
     ids = set(record["training"]) | set(record["held_out"]) | {i for i, _ in record["left_out"]}
     assert ids == {row.id for row in data.rows}
-    assert np.array(record["in_bag"]).shape == (3, len(record["training"]))
+    assert record["sets"] == [["tiny_v1", data.sha256]]
+    groups = {row.id: row.group for row in data.rows}
+    assert not {groups[i] for i in record["training"]} & {groups[i] for i in record["held_out"]}
     assert np.array(record["losses"]).shape == (3, 3)
     assert np.all(np.array(record["losses"])[-1] < np.array(record["losses"])[0])
 

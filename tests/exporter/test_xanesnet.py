@@ -98,7 +98,7 @@ def test_parity(tmp_path: Path, kind: str, activation: str, outputs: int, member
     bundle = load_bundle(tmp_path / "b")
     verify_bundle(bundle)
     x = np.random.default_rng(0).uniform(0, 1.5, size=(6, 475)).astype(np.float32)
-    found = run_ensemble(bundle, x)
+    found = run_ensemble(bundle, x, np.full(6, 26, dtype=np.int64))
     assert found.shape == (6, members, 50)
     for i, model in enumerate(models):
         with torch.no_grad():

@@ -48,6 +48,8 @@ SELF_ABSORPTION = (
     ("self_absorption_3", 3.5, 9.0),
 )
 FLATTENED = (("flattened_1", 0.4, 0.6), ("flattened_2", 0.2, 0.4))
+#: Range of the broadening, FWHM in eV, that no beamline has.
+OVER_BROADENED = (9.0, 14.0)
 REASONS = {
     **dict.fromkeys((name for name, _, _ in SELF_ABSORPTION), DAMPED),
     **dict.fromkeys((name for name, _, _ in FLATTENED), FLAT),
@@ -113,6 +115,9 @@ def fit_domain(
     dict
         ``domain`` of ``bundle.json``.
     """
+    if preset.augmentation is not None:
+        # What is damaged is not good, though the networks are trained to bear it.
+        preset = replace(preset, augmentation=replace(preset.augmentation, damage=0.0))
     axis = preset.axis
     rng = np.random.default_rng([seed, 5])
     good = domain_inputs(rows, origins, preset, seed)
@@ -170,10 +175,9 @@ def _distorted(
     broadened = []
     ramp = np.clip(axis.from_edge() / axis.from_edge()[-1], 0.0, None) * (augmentation is not None)
     for row in rows:
-        values = broadened_input(row, axis, float(rng.uniform(6.0, 10.0)))
+        values = broadened_input(row, axis, float(rng.uniform(*OVER_BROADENED)))
         if augmentation is not None:
-            error = augmentation.scale * rng.normal() + augmentation.slope * rng.normal() * ramp
-            values = values * (1.0 + error)
+            values = values * (1.0 + augmentation.slope * rng.normal() * ramp)
         broadened.append(values)
     found["over_broadened"] = np.array(broadened, dtype=np.float32)
     if axis.kind == "absolute":

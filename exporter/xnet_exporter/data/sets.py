@@ -10,8 +10,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,9 +34,10 @@ __all__ = [
     "TrainingSet",
     "hold_out",
     "latest_set",
+    "name_draw",
     "read_training_set",
+    "read_training_sets",
     "select_axis",
-    "split_fold",
 ]
 
 
@@ -72,6 +75,23 @@ class Row:
     absorber: int = 26
     source: str = ""
 
+    @property
+    def kind(self) -> str:
+        """Kind of compound that kinds are balanced by: "mineral", "molecule" or "built"."""
+        if self.source in ("mineral", "mvar"):
+            return "mineral"
+        return "molecule" if self.source == "molecule" else "built"
+
+    @property
+    def group(self) -> str:
+        """What must not be split: composition, host mineral ("Fe in HOST (X site)") or refcode."""
+        if self.source == "mvar":
+            return re.sub(r"^\w+ in (.+) \(.*site\)$", r"\1", self.name)
+        if self.source == "molecule":
+            refcode = re.match(r"[A-Z]{6}", self.name)
+            return self.name if refcode is None else refcode.group()
+        return self.name
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
@@ -86,12 +106,15 @@ class TrainingSet:
     rows : tuple of Row
     left_out : tuple of (str, str)
         Id and reason.
+    parts : tuple of (str, str)
+        Name and SHA-256 of each set, where several were joined.
     """
 
     name: str
     sha256: str
     rows: tuple[Row, ...]
     left_out: tuple[tuple[str, str], ...]
+    parts: tuple[tuple[str, str], ...] = ()
 
 
 def latest_set(folder: Path) -> Path:
@@ -191,6 +214,44 @@ def read_training_set(folder: Path, grid: RadialGrid | None = None) -> TrainingS
         reason = f": the first of {len(left_out)}: {left_out[0][1]}" if left_out else ""
         raise DataSetError(f"{folder} holds no usable spectrum{reason}")
     return TrainingSet(folder.name, _hash_folder(folder), tuple(rows), tuple(left_out))
+
+
+def read_training_sets(folders: Sequence[Path], grid: RadialGrid | None = None) -> TrainingSet:
+    """Read one training set or several as one.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Each as for `read_training_set`.
+    grid : RadialGrid, optional
+
+    Returns
+    -------
+    TrainingSet
+
+    Raises
+    ------
+    DataSetError
+        If one of them cannot be read, or an id is in two of them.
+    """
+    sets = [read_training_set(folder, grid) for folder in folders]
+    if len(sets) == 1:
+        return sets[0]
+    found = Counter(row.id for data in sets for row in data.rows)
+    twice = [row_id for row_id, count in found.items() if count > 1]
+    if twice:
+        raise DataSetError(
+            f"{len(twice)} spectra are in more than one of {', '.join(data.name for data in sets)}, the "
+            f"first {twice[0]}; expected sets that share none: give each --data once"
+        )
+    parts = tuple((data.name, data.sha256) for data in sets)
+    return TrainingSet(
+        " + ".join(data.name for data in sets),
+        hashlib.sha256("".join(sha256 for _, sha256 in parts).encode()).hexdigest(),
+        tuple(row for data in sets for row in data.rows),
+        tuple(pair for data in sets for pair in data.left_out),
+        parts,
+    )
 
 
 def _hash_folder(folder: Path) -> str:
@@ -309,7 +370,7 @@ def select_axis(data: TrainingSet, axis: EnergyAxis) -> tuple[TrainingSet, Float
             f"no spectrum of {data.name} covers the {axis.kind} axis {axis.first:g} to "
             f"{axis.last:g} eV; the first: {left_out[-1][1] if left_out else 'none given'}"
         )
-    kept = TrainingSet(data.name, data.sha256, tuple(rows), tuple(left_out))
+    kept = replace(data, rows=tuple(rows), left_out=tuple(left_out))
     return kept, np.array(origins)
 
 
@@ -335,36 +396,21 @@ def hold_out(
     training, held_out : ndarray of int64
         Row indices, ascending.
     """
-    held = np.array([_draw(name, seed) < fraction for name in names], dtype=bool)
+    held = np.array([name_draw(name, seed) < fraction for name in names], dtype=bool)
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
-def split_fold(
-    names: list[str], training: npt.NDArray[np.int64], fold: tuple[int, int], seed: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Leave one part of the training compositions out.
+def name_draw(name: str, seed: int) -> float:
+    """A number from 0 to 1 that depends on a name and a seed alone.
 
     Parameters
     ----------
-    names : list of str
-        Composition of each row of the set.
-    training : ndarray of int64
-        Rows to split.
-    fold : tuple of int
-        (k, n): the k-th of n parts, from 0.
+    name : str
     seed : int
 
     Returns
     -------
-    training, left_out : ndarray of int64
-        Row indices, ascending.
+    float
     """
-    k, n = fold
-    part = np.array([int(_draw(f"fold:{names[i]}", seed) * n) == k for i in training], dtype=bool)
-    return training[~part], training[part]
-
-
-def _draw(name: str, seed: int) -> float:
-    """A number from 0 to 1 that depends on a name and a seed alone."""
     digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

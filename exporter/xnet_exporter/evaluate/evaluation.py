@@ -97,11 +97,13 @@ def held_out_rows(bundle: Bundle, data: TrainingSet) -> tuple[TrainingSet, Float
             "made by xnet-onnx train and export"
         )
     covered, origin = select_axis(data, bundle.axis)
-    names = [row.name for row in covered.rows]
-    _, held = hold_out(names, record["held_out_fraction"], record["seed"])
+    # Bundles up to 1.1.0 kept whole names apart.
+    by_group = record.get("held_out_by") == "group"
+    groups = [row.group if by_group else row.name for row in covered.rows]
+    _, held = hold_out(groups, record["held_out_fraction"], record["seed"])
     trained = set(record["training"])
-    used = {row.name for row in covered.rows if row.id in trained}
-    chosen = [int(i) for i in held if names[i] not in used]
+    used = {group for row, group in zip(covered.rows, groups, strict=True) if row.id in trained}
+    chosen = [int(i) for i in held if groups[i] not in used]
     if not chosen:
         raise DataSetError(
             f"no composition of {data.name} was held out from {bundle.title}; expected the training "
@@ -168,7 +170,7 @@ def evaluate(bundle: Bundle, data: TrainingSet) -> dict[str, Any]:
     targets = np.stack([row.g2 for row in held.rows])
     ids = tuple(row.id for row in held.rows)
     result: dict[str, Any] = {"set": data.name, "sha256": data.sha256}
-    names = [row.name for row in held.rows]
+    names = [row.group for row in held.rows]
     absorbers = absorbers_of(held.rows)
     for condition, broadening in (("calculated", 0.0), ("broadened", MEASURED_BROADENING)):
         inputs = model_inputs(held.rows, bundle, broadening)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -57,7 +58,11 @@ OF_CARD = ("README.md", "metrics.json", "statistics.npz")
 
 
 def check_parity(
-    reference: nn.Module, fused: bytes, singles: list[bytes], inputs: FloatArray
+    reference: nn.Module,
+    fused: bytes,
+    singles: list[bytes],
+    inputs: FloatArray,
+    numbers: npt.NDArray[np.int64] | None = None,
 ) -> dict[str, float]:
     """Compare torch with onnxruntime, and the fused model with the members.
 
@@ -71,6 +76,8 @@ def check_parity(
         ``member_NN.onnx``.
     inputs : ndarray, shape (n, inputs)
         Spectra to compare on.
+    numbers : ndarray of int64, shape (n,), optional
+        Atomic numbers of their absorbers, for graphs that take them.
 
     Returns
     -------
@@ -83,12 +90,13 @@ def check_parity(
         If one is above 1e-5 (times G2 where that is above 1).
     """
     spectra = np.ascontiguousarray(inputs, dtype=np.float32)
-    fused_output = open_session(fused).run(["g2"], {"spectrum": spectra})[0]
+    feeds = {"spectrum": spectra} if numbers is None else {"spectrum": spectra, "absorber": numbers}
+    fused_output = open_session(fused).run(["g2"], feeds)[0]
     with torch.no_grad():
-        expected = reference.eval()(torch.from_numpy(spectra)).numpy()
+        expected = reference.eval()(*(torch.from_numpy(value) for value in feeds.values())).numpy()
     largest = {"torch": 0.0, "fused": 0.0}
     for index, single in enumerate(singles):
-        output = open_session(single).run(["g2"], {"spectrum": spectra})[0]
+        output = open_session(single).run(["g2"], feeds)[0]
         for what, other in (("torch", expected[:, index]), ("fused", fused_output[:, index])):
             difference = np.abs(output - other)
             largest[what] = max(largest[what], float(difference.max()))
@@ -113,6 +121,7 @@ def write_bundle(
     absorbers: tuple[Absorber, ...],
     golden: tuple[FloatArray, FloatArray, FloatArray],
     parity_inputs: FloatArray,
+    parity_numbers: npt.NDArray[np.int64] | None = None,
     training: dict[str, Any],
     summary: dict[str, Any],
     licence: str,
@@ -138,6 +147,8 @@ def write_bundle(
         bundle with, and the model input they give.
     parity_inputs : ndarray, shape (n, axis.count)
         Spectra to compare torch and onnxruntime on.
+    parity_numbers : ndarray of int64, shape (n,), optional
+        Atomic numbers of their absorbers, for graphs that take them.
     training : dict
         The record of the training, kept as ``training.json``.
     summary : dict
@@ -160,12 +171,13 @@ def write_bundle(
         raise OutputError(f"{out} is not empty and not a bundle; choose an empty or new folder")
     fused = to_onnx(Blocked(ensemble) if isinstance(ensemble, Ensemble) else ensemble, axis.count)
     singles = [to_onnx(member, axis.count) for member in members]
-    parity = check_parity(ensemble, fused, singles, parity_inputs)
+    parity = check_parity(ensemble, fused, singles, parity_inputs, parity_numbers)
 
     energy, norm, golden_input = golden
-    golden_output = open_session(fused).run(
-        ["g2"], {"spectrum": golden_input[np.newaxis].astype(np.float32)}
-    )[0][0]
+    feeds: dict[str, Any] = {"spectrum": golden_input[np.newaxis].astype(np.float32)}
+    if parity_numbers is not None:
+        feeds["absorber"] = np.array([absorbers[0].number], dtype=np.int64)
+    golden_output = open_session(fused).run(["g2"], feeds)[0][0]
     files = {f"member_{i:02d}.onnx": data for i, data in enumerate(singles)}
     files["ensemble.onnx"] = fused
     files["golden.json"] = _json(

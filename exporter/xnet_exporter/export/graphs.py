@@ -15,7 +15,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from ..train.networks import Ensemble, MemberConv1d, MemberLinear, MemberNorm
+from ..train.networks import Ensemble, MemberConv1d, MemberLinear, MemberNorm, one_hot
 
 __all__ = ["Blocked", "SingleMember", "fold_batch_norm", "to_onnx"]
 
@@ -47,9 +47,17 @@ class Blocked(nn.Module):
         )
         *dense, last = ensemble.dense
         assert isinstance(last, MemberLinear)
+        self.absorbers = ensemble.network.absorbers
+        first = len(dense) if not self.absorbers else 1
         self.dense = nn.ModuleList(
-            nn.Sequential(*(_of_member(layer, i) for layer in dense)) for i in range(self.members)
+            nn.Sequential(*(_of_member(layer, i) for layer in dense[:first])) for i in range(self.members)
         )
+        # What an absorber adds comes after the first product of the dense layers.
+        self.after = nn.ModuleList(
+            nn.Sequential(*(_of_member(layer, i) for layer in dense[first:])) for i in range(self.members)
+        )
+        if self.absorbers:
+            self.absorber_weight = nn.ParameterList(list(ensemble.absorber_weight.detach()))
         self.outputs = nn.ModuleList(_of_member(last, i) for i in range(self.members))
         convolutions = [layer for layer in ensemble.convolutions if isinstance(layer, MemberConv1d)]
         weights = [layer.weight.detach() for layer in convolutions]
@@ -82,12 +90,18 @@ class Blocked(nn.Module):
             )
         return features
 
-    def forward(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, spectrum: Tensor, absorber: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(batch, inputs) to (batch, members, outputs) and the first member's last hidden layer."""
         features = self.convolve(spectrum)
         width = features.shape[1] * features.shape[3] // self.members
         each = torch.split(features.reshape(features.shape[0], -1), width, dim=1)
         hidden = [cast(Tensor, layers(part)) for layers, part in zip(self.dense, each, strict=True)]
+        if self.absorbers and absorber is not None:
+            known = one_hot(absorber, self.absorbers)
+            hidden = [
+                part + known @ weight for part, weight in zip(hidden, self.absorber_weight, strict=True)
+            ]
+        hidden = [cast(Tensor, layers(part)) for layers, part in zip(self.after, hidden, strict=True)]
         outputs = [layer(part) for layer, part in zip(self.outputs, hidden, strict=True)]
         return torch.stack(outputs, dim=1), hidden[0]
 
@@ -125,10 +139,11 @@ class SingleMember(nn.Module):
     def __init__(self, ensemble: Ensemble, index: int) -> None:
         super().__init__()
         self.blocked = Blocked(ensemble.member(index))
+        self.absorbers = self.blocked.absorbers
 
-    def forward(self, spectrum: Tensor) -> Tensor:
+    def forward(self, spectrum: Tensor, absorber: Tensor | None = None) -> Tensor:
         """(batch, inputs) to (batch, outputs)."""
-        output, _ = self.blocked(spectrum)
+        output, _ = self.blocked(spectrum, absorber)
         return cast(Tensor, output).squeeze(1)
 
 
@@ -165,6 +180,8 @@ def fold_batch_norm(ensemble: Ensemble) -> Ensemble:
             target.weight.copy_(weight)
             target.bias.copy_(bias)
         plain.dense.load_state_dict(ensemble.dense.state_dict())
+        if network.absorbers:
+            plain.absorber_weight.copy_(ensemble.absorber_weight)
     return plain
 
 
@@ -184,8 +201,14 @@ def to_onnx(module: nn.Module, inputs: int) -> bytes:
     -------
     bytes
         The ONNX model: input `spectrum`, outputs `g2` and, where given,
-        `features`, all float32 with a dynamic batch.
+        `features`, all float32 with a dynamic batch; and the input `absorber`,
+        int64, of a network that takes it.
     """
+    names, given = ["spectrum"], [torch.zeros(2, inputs)]
+    if getattr(module, "absorbers", ()):
+        names.append("absorber")
+        given.append(torch.zeros(2, dtype=torch.int64))
+    batch = torch.export.Dim("batch")
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -195,11 +218,11 @@ def to_onnx(module: nn.Module, inputs: int) -> bytes:
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 module.eval(),
-                (torch.zeros(2, inputs),),
+                tuple(given),
                 dynamo=True,
-                input_names=["spectrum"],
+                input_names=names,
                 output_names=["g2", "features"] if isinstance(module, Blocked) else ["g2"],
-                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                dynamic_shapes=tuple({0: batch} for _ in names),
                 opset_version=OPSET,
                 external_data=False,
                 verbose=False,

@@ -1,16 +1,17 @@
 """Training spectra made to look measured ("The energy axis" in docs/design.md).
 
-Theory is sharper than experiment, the more so the further above the edge, and
-its energy scale is a little short. Broadening and alignment go together: a
-broadened spectrum has another half-step energy, and the runtime aligns a
-measured one on its own. So each spectrum is broadened in several ways
-beforehand, aligned by the runtime's own code, and kept on a grid a little wider
-than the axis; training then draws one of these variants and reads it at shifted
-and stretched energies.
+Theory is sharper than experiment, the more so the further above the edge, its
+energy scale is a little short and its structure a little strong. Broadening,
+stretch and alignment go together: a broadened spectrum has another half-step
+energy and another mean, and the runtime aligns a measured one on its own. So each
+spectrum is distorted in several ways beforehand, aligned by the runtime's own
+`align`, and kept on a grid a little wider than the axis; training then draws one
+of these variants, shifts it, scales its structure and adds noise.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,13 +29,24 @@ from .presets import Augmentation
 __all__ = ["augment", "broaden", "spectrum_bank"]
 
 STEP = 0.1
-#: Points kept below and above the axis, for shifts and stretches to read from.
-MARGIN_BELOW, MARGIN_ABOVE = 40, 64
+#: Largest shift in eV: so much is kept below and above the axis.
 MAX_SHIFT = 2.0
-STRETCH_RANGE = (0.9, 1.2)
+STRETCH_RANGE = (0.92, 1.13)
 #: Energy above the edge at which the damping has its full width, in eV.
 DAMPING_RANGE = 30.0
 LEVELS = 9
+#: Energies from the half step, in eV, on which spectra are distorted; the ends are held.
+GRID = np.arange(-25.0, 75.001, 0.25)
+#: Narrowest Gaussian that interpolates on that grid, FWHM in eV.
+NARROWEST = 0.3
+#: Different distortions that the variants are drawn from, and the share of them that is mild.
+DISTORTIONS = 96
+MILD, MILD_BROADENING, MILD_DAMPING = 0.2, 3.0, 4.0
+#: Where the structure begins to be scaled and where it is scaled in full, in eV above the half step.
+AMPLITUDE_RAMP = (2.0, 8.0)
+#: Largest curvature of the background over 40 eV, strength of self-absorption and ripple, and range of
+#: the heights at which a spectrum is clipped.
+CURVATURE, SELF_ABSORPTION, RIPPLE, CLIP = 0.06, 1.0, 0.02, (1.05, 1.5)
 
 
 def _convolve(values: FloatArray, fwhm: float) -> FloatArray:
@@ -88,6 +100,30 @@ def broaden(
     return grid, (1.0 - fraction) * stack[lower, columns] + fraction * stack[lower + 1, columns]
 
 
+def _operator(broadening: float, damping: float, stretch: float) -> npt.NDArray[np.float32]:
+    """Matrix that broadens, damps and stretches a spectrum on `GRID`, to multiply with from the left."""
+    width = np.hypot(max(broadening, NARROWEST), damping * np.clip(GRID / DAMPING_RANGE, 0.0, 1.5))
+    distance = GRID[:, np.newaxis] / stretch - GRID
+    weights = np.exp(-0.5 * (distance / (width[:, np.newaxis] * FWHM_TO_SIGMA)) ** 2)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def _distortions(augmentation: Augmentation, rng: np.random.Generator) -> list[tuple[float, float, float]]:
+    """Broadening, damping and stretch of each distortion."""
+    found = []
+    for _ in range(DISTORTIONS):
+        mild = rng.uniform() < MILD
+        broadening = min(MILD_BROADENING, augmentation.broadening) if mild else augmentation.broadening
+        damping = min(MILD_DAMPING, augmentation.damping) if mild else augmentation.damping
+        stretch = np.clip(rng.normal(augmentation.stretch_mean, augmentation.stretch), *STRETCH_RANGE)
+        found.append((rng.uniform(0.0, broadening), rng.uniform(0.0, damping), float(stretch)))
+    return found
+
+
+def _margin(axis: EnergyAxis) -> int:
+    return round(MAX_SHIFT / axis.step) + 1
+
+
 def spectrum_bank(
     rows: Sequence[Row],
     origins: FloatArray,
@@ -103,10 +139,11 @@ def spectrum_bank(
     origins : ndarray of float64, shape (n,)
         Half-step energy of each in eV.
     axis : EnergyAxis
+        An `edge` axis.
     augmentation : Augmentation
         `variants` is v.
     seed : int
-        Of the widths drawn.
+        Of the distortions drawn.
 
     Returns
     -------
@@ -115,18 +152,24 @@ def spectrum_bank(
         reach the margin, its last value is held.
     """
     rng = np.random.default_rng([seed, 4])
-    wide = axis.first + axis.step * np.arange(-MARGIN_BELOW, axis.count + MARGIN_ABOVE)
-    bank = np.empty((len(rows), augmentation.variants, wide.size), dtype=np.float32)
-    for i, row in enumerate(rows):
-        for j in range(augmentation.variants):
-            fwhm = damping = 0.0
-            if j > 0:
-                fwhm = float(rng.uniform(0.0, augmentation.broadening))
-                damping = float(rng.uniform(0.0, augmentation.damping))
-            energy, mu = broaden(row.energy, row.mu, fwhm, damping, float(origins[i]))
-            aligned = align(energy, mu[np.newaxis], axis)
-            origin = float(aligned.half_step[0]) if axis.kind == "edge" else 0.0
-            bank[i, j] = np.interp(wide + origin, energy, mu) / aligned.scale[0]
+    margin = _margin(axis)
+    wide = dataclasses.replace(axis, first=axis.first - margin * axis.step, count=axis.count + 2 * margin)
+    plain = np.stack(
+        [np.interp(GRID + origin, row.energy, row.mu) for row, origin in zip(rows, origins, strict=True)]
+    )
+    bank = np.empty((len(rows), augmentation.variants, wide.count), dtype=np.float32)
+    bank[:, 0] = align(GRID, plain, wide).values
+    distortions = _distortions(augmentation, rng)
+    drawn = rng.integers(DISTORTIONS, size=(len(rows), augmentation.variants))
+    drawn[:, 0] = -1
+    single = plain.astype(np.float32)
+    for number, distortion in enumerate(distortions):
+        chosen, variant = np.nonzero(drawn == number)
+        if chosen.size == 0:
+            continue
+        aligned = align(GRID, (single[chosen] @ _operator(*distortion).T).astype(np.float64), wide)
+        lost = np.isnan(aligned.values).any(axis=1, keepdims=True)
+        bank[chosen, variant] = np.where(lost, bank[chosen, 0], aligned.values)
     return bank
 
 
@@ -162,16 +205,50 @@ def augment(
 
     energy = torch.from_numpy(axis.energies().astype(np.float32))
     variant = torch.randint(bank.shape[1], (n,), generator=generator)
-    stretch = (augmentation.stretch_mean + augmentation.stretch * normal(n, 1)).clamp(*STRETCH_RANGE)
-    shift = (augmentation.shift * normal(n, 1)).clamp(-MAX_SHIFT, MAX_SHIFT)
-    position = (energy / stretch + shift - axis.first) / axis.step + MARGIN_BELOW
-    position = position.clamp(0, bank.shape[2] - 1.001)
-    lower = position.long()
-    wide = bank.view(-1, bank.shape[2])[chosen * bank.shape[1] + variant]
-    spectra = torch.lerp(wide.gather(1, lower), wide.gather(1, lower + 1), position - lower)
-    # A wrong edge step scales all of it; a wrong post-edge line tilts what lies above the edge.
-    ramp = (energy / energy[-1]).clamp(min=0.0)
-    scale = 1.0 + augmentation.scale * normal(n, 1) + augmentation.slope * normal(n, 1) * ramp
+    margin = _margin(axis)
+    shift = (augmentation.shift * normal(n) / axis.step).round().long().clamp(-margin, margin)
+    windows = bank.view(-1, bank.shape[2]).unfold(1, axis.count, 1)
+    spectra = windows[chosen * bank.shape[1] + variant, margin + shift]
+    low, high = augmentation.amplitude
+    amplitude = low + (high - low) * torch.rand(n, 1, generator=generator)
+    start, full = AMPLITUDE_RAMP
+    ramp = ((energy - start) / (full - start)).clamp(0.0, 1.0)
+    spectra = spectra + (amplitude - 1.0) * ramp * (spectra - 1.0)
+    if augmentation.damage:
+        spectra = _damaged(spectra, energy, axis, augmentation.damage, generator)
+    # A wrong pre-edge line tilts what lies above the edge; the mean over the range of the scale stays.
+    tilt = (energy / energy[-1]).clamp(min=0.0)
+    tilt = tilt - tilt[_scaled_over(energy, axis)].mean()
     noise = augmentation.noise * torch.rand(n, 1, generator=generator)
-    spectra = spectra * scale + noise * normal(n, axis.count)
+    spectra = spectra * (1.0 + augmentation.slope * normal(n, 1) * tilt) + noise * normal(n, axis.count)
     return spectra.view(*rows.shape, axis.count)
+
+
+def _scaled_over(energy: Tensor, axis: EnergyAxis) -> Tensor:
+    """Which points of the axis the scale is the mean of; all of them without a range."""
+    low, high = axis.scale_range or (float(energy[0]), float(energy[-1]))
+    return (energy >= low - 1e-3) & (energy <= high + 1e-3)
+
+
+def _damaged(
+    spectra: Tensor, energy: Tensor, axis: EnergyAxis, probability: float, generator: torch.Generator
+) -> Tensor:
+    """Each with that probability: a curved background, self-absorption, clipping, a ripple."""
+    n = len(spectra)
+    range_of_scale = _scaled_over(energy, axis)
+
+    def uniform(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(n, 1, generator=generator)
+
+    def happens() -> Tensor:
+        return (torch.rand(n, 1, generator=generator) < probability).float()
+
+    far = energy / 40.0
+    spectra = spectra + happens() * uniform(-CURVATURE, CURVATURE) * (far * far - 1.0 / 3.0)
+    strength = happens() * uniform(0.0, SELF_ABSORPTION)
+    absorbed = spectra * (1.0 + strength) / (1.0 + strength * spectra.clamp(min=-0.2))
+    spectra = absorbed / absorbed[:, range_of_scale].mean(dim=1, keepdim=True)
+    clipped = torch.minimum(spectra, uniform(*CLIP))
+    spectra = torch.where(happens() > 0.0, clipped, spectra)
+    phase = 2.0 * torch.pi * (energy / uniform(6.0, 40.0) + uniform(0.0, 1.0))
+    return spectra + happens() * uniform(0.0, RIPPLE) * torch.sin(phase)

@@ -32,6 +32,10 @@ __all__ = ["THREADS", "fit", "start", "training_bank", "write_torch"]
 CHECKPOINT_SECONDS = 60.0
 #: Sums are split over threads, so their number is part of the result: always the same one.
 THREADS = 2
+#: How much of a spectrum's mean square of G2 its error is counted relative to, beside 1.
+RELATIVE = 0.25
+#: Share of the spectra whose absorber is told to the network.
+KNOWN = 0.5
 
 
 def _seed(*parts: int) -> int:
@@ -95,6 +99,8 @@ def fit(
     *,
     checkpoint: Path,
     resume: bool,
+    absorbers: Tensor | None = None,
+    chances: Tensor | None = None,
     after_epoch: Callable[[Ensemble], None] | None = None,
 ) -> list[list[float]]:
     """Train members side by side.
@@ -115,6 +121,11 @@ def fit(
         Written once a minute and at the end; its folder exists.
     resume : bool
         Go on from the checkpoint where there is one.
+    absorbers : Tensor of int64, shape (n,), optional
+        Atomic number of each row of the bank, for a network that takes it.
+    chances : Tensor of float32, shape (members, k), optional
+        How often each member draws each of its `rows`, on any scale: an epoch is
+        k draws. Without them it is each row once.
     after_epoch : callable, optional
         Given the ensemble, in training mode, after each epoch.
 
@@ -150,7 +161,7 @@ def fit(
         disable=None,
     ):
         generator = torch.Generator().manual_seed(_seed(seed, 3, epoch))
-        order = torch.stack([bag[torch.randperm(count, generator=generator)] for bag in rows], dim=1)
+        order = _order(rows, chances, generator)
         total = torch.zeros(members)
         for first in range(0, count, preset.batch):
             chosen = order[first : first + preset.batch]
@@ -159,7 +170,11 @@ def fit(
                 if preset.augmentation is None
                 else augment(bank, chosen, preset.axis, preset.augmentation, generator)
             )
-            errors = ((ensemble(spectra) - targets[chosen]) ** 2).mean(dim=(0, 2))
+            wanted = targets[chosen]
+            squares = ((ensemble(spectra, _some_known(absorbers, chosen, generator)) - wanted) ** 2).mean(2)
+            if preset.relative_loss:
+                squares = squares / (1.0 + RELATIVE * wanted.square().mean(2))
+            errors = squares.mean(0)
             optimizer.zero_grad()
             # Members share no weight, so the gradient of the sum is each one's own.
             errors.sum().backward()
@@ -182,10 +197,26 @@ def fit(
     return losses
 
 
+def _order(rows: Tensor, chances: Tensor | None, generator: torch.Generator) -> Tensor:
+    """Rows of the bank in the order of an epoch, shape (k, members)."""
+    count = rows.shape[1]
+    if chances is None:
+        return torch.stack([bag[torch.randperm(count, generator=generator)] for bag in rows], dim=1)
+    drawn = torch.multinomial(chances, count, replacement=True, generator=generator)
+    return rows.gather(1, drawn).T.contiguous()
+
+
+def _some_known(absorbers: Tensor | None, chosen: Tensor, generator: torch.Generator) -> Tensor | None:
+    """Atomic numbers of the spectra drawn, half of them 0: what is common to all absorbers is learnt too."""
+    if absorbers is None:
+        return None
+    return absorbers[chosen] * (torch.rand(chosen.shape, generator=generator) < KNOWN).long()
+
+
 def _optimizer(ensemble: Ensemble, preset: Preset) -> torch.optim.Optimizer:
     if preset.optimizer == "adamw":
         return torch.optim.AdamW(
-            ensemble.parameters(), lr=preset.learning_rate, weight_decay=preset.weight_decay
+            ensemble.parameters(), lr=preset.learning_rate, weight_decay=preset.weight_decay, fused=True
         )
     return torch.optim.Adam(ensemble.parameters(), lr=preset.learning_rate)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .presets import Network
 
-__all__ = ["Ensemble"]
+__all__ = ["Ensemble", "one_hot"]
 
 
 class MemberConv1d(nn.Module):
@@ -82,6 +82,11 @@ class MemberLinear(nn.Module):
         return torch.bmm(x, self.weight) + self.bias
 
 
+def one_hot(absorber: Tensor, absorbers: tuple[int, ...]) -> Tensor:
+    """Atomic numbers, shape (...), as float32 (..., len(absorbers)); all zero for another number."""
+    return (absorber.unsqueeze(-1) == torch.tensor(absorbers)).float()
+
+
 def _activation(name: str) -> nn.Module:
     return nn.GELU() if name == "gelu" else nn.ReLU()
 
@@ -123,6 +128,11 @@ class Ensemble(nn.Module):
             width = dense
         layers.append(MemberLinear(members, width, outputs))
         self.dense = nn.Sequential(*layers)
+        if network.absorbers:
+            # Zero: an absorber without training spectra stays one that the network does not know.
+            self.absorber_weight = nn.Parameter(
+                torch.zeros(members, len(network.absorbers), network.dense[0])
+            )
 
     def initialize(self, generators: list[torch.Generator]) -> None:
         """Draw Glorot-uniform weights (paper reference 24), one generator a member."""
@@ -147,27 +157,30 @@ class Ensemble(nn.Module):
         with torch.no_grad():
             last.bias.copy_(mean.expand_as(last.bias))
 
-    def forward(self, spectrum: Tensor) -> Tensor:
+    def forward(self, spectrum: Tensor, absorber: Tensor | None = None) -> Tensor:
         """Predict G2.
 
         Parameters
         ----------
         spectrum : Tensor, shape (batch, inputs) or (batch, members, inputs)
             One spectrum for all members, or one each.
+        absorber : Tensor of int64, shape (batch,) or (batch, members), optional
+            Atomic numbers, for a network that takes them; without, the network
+            does not know the absorbers.
 
         Returns
         -------
         Tensor, shape (batch, members, outputs)
         """
-        output: Tensor = self.dense[-1](self.hidden(spectrum))
+        output: Tensor = self.dense[-1](self.hidden(spectrum, absorber))
         return output.transpose(0, 1)
 
-    def hidden(self, spectrum: Tensor) -> Tensor:
+    def hidden(self, spectrum: Tensor, absorber: Tensor | None = None) -> Tensor:
         """Last hidden layer of every member.
 
         Parameters
         ----------
-        spectrum : Tensor
+        spectrum, absorber : Tensor
             As `forward`.
 
         Returns
@@ -179,8 +192,12 @@ class Ensemble(nn.Module):
         features: Tensor = self.convolutions(spectrum)
         # (batch, M * channels, n) -> (M, batch, channels * n)
         features = features.reshape(features.shape[0], self.members, -1).transpose(0, 1)
-        for layer in list(self.dense)[:-1]:
+        for i, layer in enumerate(list(self.dense)[:-1]):
             features = layer(features)
+            if i == 0 and absorber is not None and self.network.absorbers:
+                each = absorber if absorber.dim() == 2 else absorber.unsqueeze(1).expand(-1, self.members)
+                known = one_hot(each.transpose(0, 1), self.network.absorbers)
+                features = features + torch.bmm(known, self.absorber_weight)
         return features
 
     def member(self, index: int) -> Ensemble:

@@ -39,6 +39,9 @@ class Network:
         Whether convolutions pad with half a kernel of zeros.
     start_at_mean : bool
         Whether the output's bias starts at the mean target instead of zero.
+    absorbers : tuple of int
+        Atomic numbers that the network tells apart; none for a network without
+        that input. Any other number is to it an absorber that it does not know.
     """
 
     convolutions: tuple[Convolution, ...]
@@ -48,6 +51,7 @@ class Network:
     batch_norm: bool
     padding: bool
     start_at_mean: bool
+    absorbers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,16 @@ class Augmentation:
     stretch_mean, stretch : float
         Mean and standard deviation of the factor by which energies above the
         edge are longer in experiment than in theory.
-    scale, slope : float
-        Standard deviations of the error of the edge step, and of the
-        post-edge line at the end of the axis.
+    amplitude : tuple of float
+        Range of the factor on the structure above the edge.
+    slope : float
+        Standard deviation of the error of the slope, at the end of the axis.
     noise : float
         Largest standard deviation of the noise, in edge steps; each spectrum
         draws its own between 0 and this.
+    damage : float
+        Probability of each of: a curved background, self-absorption, clipping,
+        a ripple.
     """
 
     variants: int
@@ -81,14 +89,38 @@ class Augmentation:
     shift: float
     stretch_mean: float
     stretch: float
-    scale: float
+    amplitude: tuple[float, float]
     slope: float
     noise: float
+    damage: float
 
 
 @dataclass(frozen=True)
 class Preset:
-    """All that turns a training set into members, apart from the seed."""
+    """All that turns a training set into members, apart from the seed.
+
+    Parameters
+    ----------
+    name : str
+    axis : EnergyAxis
+    network : Network
+    optimizer : {"adam", "adamw"}
+    learning_rate : float
+    one_cycle : bool
+        Whether the learning rate rises to this value and falls again.
+    weight_decay : float
+    batch : int
+    epochs : int
+        Of as many spectra each as there are to train on.
+    augmentation : Augmentation or None
+    relative_loss : bool
+        Whether a spectrum's squared error counts relative to the mean square of
+        its G2, so that heavy neighbours do not outweigh all others.
+    shares : tuple of (str, float)
+        Share of each kind of compound (`Row.kind`) among the spectra drawn.
+        Members then draw whole groups (`Row.group`); without shares each draws
+        rows, as the paper does.
+    """
 
     name: str
     axis: EnergyAxis
@@ -100,6 +132,8 @@ class Preset:
     batch: int
     epochs: int
     augmentation: Augmentation | None
+    relative_loss: bool = False
+    shares: tuple[tuple[str, float], ...] = ()
 
 
 PAPER = Preset(
@@ -125,7 +159,7 @@ PAPER = Preset(
 
 DEFAULT = Preset(
     name="default",
-    axis=EnergyAxis("edge", -7.5, 0.1, 475),
+    axis=EnergyAxis("edge", -7.5, 0.2, 238, (15.0, 39.9)),
     network=Network(
         convolutions=(
             Convolution(8, 8, 2),
@@ -139,24 +173,28 @@ DEFAULT = Preset(
         batch_norm=True,
         padding=True,
         start_at_mean=True,
+        absorbers=tuple(range(22, 31)),
     ),
     optimizer="adamw",
     learning_rate=2e-3,
     one_cycle=True,
     weight_decay=1e-2,
     batch=32,
-    epochs=100,
+    epochs=40,
     augmentation=Augmentation(
         variants=16,
-        broadening=3.0,
-        damping=6.0,
+        broadening=6.5,
+        damping=11.0,
         shift=0.5,
-        stretch_mean=1.04,
-        stretch=0.025,
-        scale=0.03,
+        stretch_mean=1.03,
+        stretch=0.03,
+        amplitude=(0.6, 1.15),
         slope=0.02,
         noise=0.008,
+        damage=0.05,
     ),
+    relative_loss=True,
+    shares=(("mineral", 0.5), ("molecule", 0.3), ("built", 0.2)),
 )
 
 PRESETS = {preset.name: preset for preset in (PAPER, DEFAULT)}
@@ -173,20 +211,26 @@ def preset_from_dict(value: dict[str, Any]) -> Preset:
     -------
     Preset
     """
-    network = value["network"]
+    network, axis = value["network"], value["axis"]
     augmentation = value["augmentation"]
+    scale_range = axis.get("scale_range")
     return Preset(
         **{
             **value,
-            "axis": EnergyAxis(**value["axis"]),
+            "axis": EnergyAxis(
+                **{**axis, "scale_range": None if scale_range is None else tuple(scale_range)}
+            ),
             "network": Network(
                 **{
-                    "dense_activation": network["activation"],  # one for all, up to bundle 1.0.0
                     **network,
                     "convolutions": tuple(Convolution(**conv) for conv in network["convolutions"]),
                     "dense": tuple(network["dense"]),
+                    "absorbers": tuple(network["absorbers"]),
                 }
             ),
-            "augmentation": None if augmentation is None else Augmentation(**augmentation),
+            "augmentation": None
+            if augmentation is None
+            else Augmentation(**{**augmentation, "amplitude": tuple(augmentation["amplitude"])}),
+            "shares": tuple((kind, share) for kind, share in value["shares"]),
         }
     )

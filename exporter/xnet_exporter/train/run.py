@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,14 +24,14 @@ from xnet_onnx.files import write_bytes
 from xnet_onnx.preprocess.align import align_one
 
 from ..data.descriptor import RadialGrid
-from ..data.sets import TrainingSet, hold_out, read_training_set, select_axis, split_fold
+from ..data.sets import Row, TrainingSet, hold_out, name_draw, read_training_sets, select_axis
 from ..export.bundle import hash_bags, k_edges, write_bundle
 from ..export.graphs import SingleMember, fold_batch_norm
 from .fit import THREADS, fit, start, training_bank, write_torch
 from .networks import Ensemble
 from .presets import Preset, preset_from_dict
 
-__all__ = ["HELD_OUT", "Run", "bootstrap", "export_run", "load_run", "train"]
+__all__ = ["HELD_OUT", "Run", "bootstrap", "draws_of", "export_run", "load_run", "train", "unseen_by"]
 
 HELD_OUT = 0.1
 RUN_FORMAT = 1
@@ -72,59 +74,152 @@ def bootstrap(n: int, members: int, seed: int) -> npt.NDArray[np.int64]:
     )
 
 
+def group_bootstrap(groups: Sequence[str], members: int, seed: int) -> npt.NDArray[np.int64]:
+    """Draw whole groups for each member, each a Poisson number of times.
+
+    What a member draws of a group depends on the group's name and the seed alone,
+    so that it can be told afterwards which members have never seen it.
+
+    Parameters
+    ----------
+    groups : sequence of str, length n
+        Group of each row.
+    members : int
+    seed : int
+
+    Returns
+    -------
+    ndarray of int64, shape (members, n)
+        How often each member draws each row; 0 for 37 % of the groups.
+    """
+    unique, inverse = np.unique(np.array(groups), return_inverse=True)
+    limits = np.cumsum([np.exp(-1.0) / math.factorial(k) for k in range(8)])
+    drawn = np.array(
+        [[name_draw(f"member {member}:{group}", seed) for group in unique] for member in range(members)]
+    )
+    return np.searchsorted(limits, drawn).astype(np.int64)[:, inverse]
+
+
+def draws_of(rows: Sequence[Row], preset: Preset, members: int, seed: int) -> npt.NDArray[np.int64]:
+    """What each member draws of the training rows.
+
+    Parameters
+    ----------
+    rows : sequence of Row, length n
+    preset : Preset
+    members : int
+    seed : int
+
+    Returns
+    -------
+    ndarray of int64, shape (members, n)
+        For a preset with shares how often each row (`group_bootstrap`), for
+        another which rows (`bootstrap`).
+    """
+    if preset.shares:
+        return group_bootstrap([row.group for row in rows], members, seed)
+    return bootstrap(len(rows), members, seed)
+
+
+def unseen_by(rows: Sequence[Row], preset: Preset, members: int, seed: int) -> npt.NDArray[np.bool_]:
+    """Which members have not been trained on any spectrum of a row's group.
+
+    Parameters
+    ----------
+    rows, preset, members, seed
+        As in `draws_of`.
+
+    Returns
+    -------
+    ndarray of bool, shape (n, members)
+    """
+    draws = draws_of(rows, preset, members, seed)
+    groups, inverse = np.unique(np.array([row.group for row in rows]), return_inverse=True)
+    unseen = np.ones((groups.size, members), dtype=bool)
+    for member, drawn in enumerate(draws):
+        unseen[inverse[np.flatnonzero(drawn) if preset.shares else drawn], member] = False
+    return np.asarray(unseen[inverse])
+
+
+def chances_of(
+    rows: Sequence[Row], draws: npt.NDArray[np.int64], shares: Sequence[tuple[str, float]]
+) -> npt.NDArray[np.float32]:
+    """Chance of each row in a draw of each member: the kinds by their shares, within a kind alike.
+
+    Parameters
+    ----------
+    rows : sequence of Row, length n
+    draws : ndarray of int64, shape (members, n)
+        From `group_bootstrap`.
+    shares : sequence of (str, float)
+        Of `Preset`; where a kind is missing, the others take its place.
+
+    Returns
+    -------
+    ndarray of float32, shape (members, n)
+    """
+    counts = draws.astype(np.float64)
+    kinds = np.array([row.kind for row in rows])
+    chances = np.zeros_like(counts)
+    for kind, share in shares:
+        of_kind = np.where(kinds == kind, counts, 0.0)
+        chances += share * of_kind / np.maximum(of_kind.sum(axis=1, keepdims=True), 1.0)
+    # Of a tiny set a member may have drawn nothing: it then takes all of it.
+    chances[chances.sum(axis=1) == 0.0] = 1.0
+    return chances.astype(np.float32)
+
+
 def _record(
     data: TrainingSet,
     preset: Preset,
     members: int,
     seed: int,
     epochs: int,
-    fold: tuple[int, int] | None,
 ) -> dict[str, Any]:
     """What is known of a run before it starts."""
-    names = [row.name for row in data.rows]
-    training, held_out = hold_out(names, HELD_OUT, seed)
-    if fold is not None:
-        training, held_out = split_fold(names, training, fold, seed)
+    groups = [row.group for row in data.rows]
+    training, held_out = hold_out(groups, HELD_OUT, seed)
     if training.size < 2:
         raise DataSetError(
             f"{data.name} leaves {training.size} spectra to train on after {held_out.size} were held "
             "out; expected at least 2"
         )
+    draws = draws_of([data.rows[i] for i in training], preset, members, seed)
     return {
         "format": RUN_FORMAT,
         "preset": dataclasses.asdict(preset) | {"epochs": epochs},
         "members": members,
         "seed": seed,
         "held_out_fraction": HELD_OUT,
-        "fold": None if fold is None else list(fold),
+        "held_out_by": "group",
         "set": {"name": data.name, "sha256": data.sha256},
+        "sets": [list(part) for part in data.parts or ((data.name, data.sha256),)],
         "training": [data.rows[i].id for i in training],
         "held_out": [data.rows[i].id for i in held_out],
         "absorbers": sorted({row.absorber for row in data.rows}),
         "left_out": [list(pair) for pair in data.left_out],
-        "in_bag_sha256": hash_bags(bootstrap(training.size, members, seed).tolist()),
+        "in_bag_sha256": hash_bags(draws.tolist()),
         "threads": THREADS,
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
     }
 
 
 def train(
-    folder: Path,
+    folders: Path | Sequence[Path],
     out: Path,
     preset: Preset,
     *,
     members: int = 15,
     seed: int = 0,
     epochs: int | None = None,
-    fold: tuple[int, int] | None = None,
     resume: bool = False,
 ) -> Run:
     """Train an ensemble and write it to a folder.
 
     Parameters
     ----------
-    folder : Path
-        The training set, or a folder of sets, of which the newest is taken.
+    folders : Path or sequence of Path
+        Training sets, each itself or a folder of sets, of which the newest is taken.
     out : Path
         Where ``run.json`` and ``members.pt`` go, and the checkpoint meanwhile.
     preset : Preset
@@ -134,9 +229,6 @@ def train(
         Of every random number.
     epochs : int, optional
         Instead of the preset's.
-    fold : tuple of int, optional
-        (k, n): leave out the k-th of n parts of the training compositions, to
-        calibrate on; the held-out ones stay out too.
     resume : bool
         Go on from the checkpoint in `out`.
 
@@ -152,8 +244,9 @@ def train(
         If `out` holds another run, or cannot be written to.
     """
     epochs = preset.epochs if epochs is None else epochs
-    data, origins = select_axis(read_training_set(folder), preset.axis)
-    record = _record(data, preset, members, seed, epochs, fold)
+    every = [folders] if isinstance(folders, Path) else list(folders)
+    data, origins = select_axis(read_training_sets(every), preset.axis)
+    record = _record(data, preset, members, seed, epochs)
     out.mkdir(parents=True, exist_ok=True)
     _claim(out, record, resume)
 
@@ -162,11 +255,27 @@ def train(
     rows, used_origins = [data.rows[i] for i in used], origins[used]
     targets = torch.from_numpy(np.stack([row.g2 for row in rows]).astype(np.float32))
     bank = training_bank(rows, used_origins, preset, seed)
-    in_bag = torch.from_numpy(bootstrap(len(rows), members, seed))
+    draws = torch.from_numpy(draws_of(rows, preset, members, seed))
+    chances = None
+    if preset.shares:
+        chances = torch.from_numpy(chances_of(rows, draws.numpy(), preset.shares))
+        draws = torch.arange(len(rows)).expand(members, -1)
 
     ensemble = start(preset, members, targets.mean(dim=0), seed)
     checkpoint = out / "checkpoint.pt"
-    losses = fit(ensemble, bank, targets, in_bag, preset, epochs, seed, checkpoint=checkpoint, resume=resume)
+    losses = fit(
+        ensemble,
+        bank,
+        targets,
+        draws,
+        preset,
+        epochs,
+        seed,
+        checkpoint=checkpoint,
+        resume=resume,
+        absorbers=torch.tensor([row.absorber for row in rows]) if preset.network.absorbers else None,
+        chances=chances,
+    )
     record["losses"] = losses
     _write_held_out(out / "held_out.npz", record, data, preset)
     # What was trained is from here on the folded network: the same function in fewer steps.
@@ -185,14 +294,23 @@ def _write_held_out(
 ) -> None:
     """Keep the held-out model inputs, to compare torch and onnxruntime on at export.
 
-    With them one whole spectrum, which becomes the bundle's golden input; where
-    nothing was held out, a training spectrum serves.
+    With the first of them, of the lightest absorber, comes its whole spectrum: the
+    bundle's golden input. Where none was held out, a training spectrum serves.
     """
-    chosen = set(record["held_out"] or record["training"][:1])
-    rows = [row for row in data.rows if row.id in chosen]
+    held_out = set(record["held_out"])
+    rows = sorted((row for row in data.rows if row.id in held_out), key=lambda row: row.absorber)
+    lightest = min(row.absorber for row in data.rows)
+    if not rows or rows[0].absorber != lightest:
+        rows.insert(0, next(row for row in data.rows if row.absorber == lightest))
     inputs = [align_one(row.energy, row.mu, preset.axis)[0] for row in rows]
     buffer = io.BytesIO()
-    np.savez(buffer, inputs=np.stack(inputs), energy=rows[0].energy, norm=rows[0].mu)
+    np.savez(
+        buffer,
+        inputs=np.stack(inputs),
+        absorbers=np.array([row.absorber for row in rows], dtype=np.int64),
+        energy=rows[0].energy,
+        norm=rows[0].mu,
+    )
     write_bytes(path, buffer.getvalue())
 
 
@@ -209,7 +327,7 @@ def _claim(out: Path, record: dict[str, Any], resume: bool) -> None:
         raise OutputError(
             f"{out} holds a training run already; add --resume to go on with it, or choose another folder"
         )
-    for key in ("set", "preset", "members", "seed", "fold"):
+    for key in ("set", "preset", "members", "seed"):
         wanted = json.loads(json.dumps(record[key]))
         if found.get(key) != wanted:
             raise OutputError(
@@ -286,11 +404,13 @@ def export_run(folder: Path, out: Path, *, name: str, version: str) -> dict[str,
     record = run.record
     preset = preset_from_dict(record["preset"])
     with np.load(folder / "held_out.npz", allow_pickle=False) as arrays:
-        inputs, energy, norm = arrays["inputs"], arrays["energy"], arrays["norm"]
+        inputs, absorbers = arrays["inputs"], arrays["absorbers"]
+        energy, norm = arrays["energy"], arrays["norm"]
     summary = {
         "preset": preset.name,
         "set": record["set"]["name"],
         "set_sha256": record["set"]["sha256"],
+        "sets": record["sets"],
         "spectra": len(record["training"]),
         "held_out_spectra": len(record["held_out"]),
         "left_out_spectra": len(record["left_out"]),
@@ -298,7 +418,9 @@ def export_run(folder: Path, out: Path, *, name: str, version: str) -> dict[str,
         "seed": record["seed"],
         "epochs": record["preset"]["epochs"],
         "parity_spectra": len(inputs),
-        "command": f"xnet-onnx train --data training --out RUN --preset {preset.name} "
+        "command": "xnet-onnx train "
+        + " ".join(f"--data {name}" for name, _ in record["sets"])
+        + f" --out RUN --preset {preset.name} "
         f"--members {record['members']} --seed {record['seed']} --epochs {record['preset']['epochs']}",
         "versions": record["versions"],
     }
@@ -313,6 +435,7 @@ def export_run(folder: Path, out: Path, *, name: str, version: str) -> dict[str,
         absorbers=k_edges(record["absorbers"]),
         golden=(energy, norm, inputs[0]),
         parity_inputs=inputs,
+        parity_numbers=absorbers if preset.network.absorbers else None,
         training=record,
         summary=summary,
         licence="CC BY 4.0",

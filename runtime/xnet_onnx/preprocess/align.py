@@ -83,6 +83,7 @@ def align(energy: FloatArray, mu: FloatArray, axis: EnergyAxis, *, near: float |
     # A spectrum to be scaled may be on any scale: its highest point is a start that it always rises through.
     scale = np.ones(k) if axis.scale_range is None else 0.7 * smooth.max(axis=1)
     half_step, found = _crossings(grid, smooth, 0.5 * scale)
+    start = half_step
     if axis.scale_range is not None:
         area = _areas(energy, mu)
         for _ in range(SCALE_ITERATIONS):
@@ -100,6 +101,13 @@ def align(energy: FloatArray, mu: FloatArray, axis: EnergyAxis, *, near: float |
         )
         for i in np.flatnonzero(~found)
     }
+    if axis.scale_range is not None and axis.kind == "edge":
+        # A scan that does not reach the range of the scale has no scale: that is what is wrong with it.
+        for i in np.flatnonzero(~found & np.isfinite(start)).tolist():
+            try:
+                _check_coverage(energy, axis, float(start[i]))
+            except CoverageError as error:
+                errors[i] = error
     half_step = np.where(found, half_step, np.nan)
     origins = half_step if axis.kind == "edge" else np.zeros(k)
     values = np.full((k, axis.count), np.nan, dtype=np.float32)
