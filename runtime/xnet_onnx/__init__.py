@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         SpectrumError,
         XnetError,
     )
+    from .page.notebook import app
     from .pipeline import predict, predict_many, predict_normalized
     from .prediction import FirstShell, Peak, Prediction
     from .preprocess.normalize import as_normalized, normalize
@@ -56,6 +57,7 @@ __all__ = [
     "SpectrumError",
     "XnetError",
     "__version__",
+    "app",
     "as_normalized",
     "load_bundle",
     "normalize",
@@ -67,6 +69,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "app": "page.notebook",
     "Bundle": "bundle.load",
     "load_bundle": "bundle.load",
     "FirstShell": "inference.peaks",

@@ -27,6 +27,7 @@ COMMANDS = {
     "predict": "predict",
     "columns": "columns",
     "map": "map_stack",
+    "page": "page",
     "info": "info",
     "verify": "verify",
 }

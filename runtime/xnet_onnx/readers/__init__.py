@@ -58,19 +58,25 @@ def read(path: str | Path, choice: Choice | None = None) -> Spectrum:
 
 
 def read_all(
-    path: str | Path, choice: Choice | None = None, *, calibrate: tuple[Absorber, ...] = ()
+    source: str | Path | bytes,
+    choice: Choice | None = None,
+    *,
+    calibrate: tuple[Absorber, ...] = (),
+    name: str = "spectrum",
 ) -> list[Spectrum | XnetError]:
     """Read every spectrum of a file.
 
     Parameters
     ----------
-    path : str or Path
-        As in `read`.
+    source : str, Path or bytes
+        As in `read`, or what is in the file.
     choice : Choice, optional
         As in `read`; applied to each.
     calibrate : tuple of Absorber, optional
         Put the first inflection of each table's own reference channel at the
         tabulated energy of the one that is the spectrum's.
+    name : str
+        What to call the file in messages, where its bytes are given.
 
     Returns
     -------
@@ -83,7 +89,7 @@ def read_all(
     ReadError
         If nothing can be read from the file.
     """
-    return _spectra(tables_of(path), choice, calibrate)
+    return _spectra(tables_of(source, name=name), choice, calibrate)
 
 
 def read_bytes(data: bytes, label: str, choice: Choice | None = None) -> Spectrum:
@@ -107,7 +113,7 @@ def read_bytes(data: bytes, label: str, choice: Choice | None = None) -> Spectru
     ReadError, ColumnError, SpectrumError
         As `read`.
     """
-    return _only(_spectra(_tables(data, label), choice))
+    return _only(read_all(data, choice, name=label))
 
 
 def _only(found: list[Spectrum | XnetError]) -> Spectrum:
@@ -160,13 +166,15 @@ def _calibrated(
     return shifted(spectrum, shift, f"after the reference channel ({reference.source})")
 
 
-def tables_of(path: str | Path) -> list[Table | ReadError]:
+def tables_of(source: str | Path | bytes, *, name: str = "spectrum") -> list[Table | ReadError]:
     """Read the tables of a file, before energy and mu are chosen.
 
     Parameters
     ----------
-    path : str or Path
-        As in `read`.
+    source : str, Path or bytes
+        As in `read_all`.
+    name : str
+        Likewise.
 
     Returns
     -------
@@ -178,9 +186,11 @@ def tables_of(path: str | Path) -> list[Table | ReadError]:
     ReadError
         If nothing can be read from the file.
     """
-    if str(path) == "-":
+    if isinstance(source, bytes):
+        return _tables(source, name)
+    if str(source) == "-":
         return _tables(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
-    name, group = str(path), ""
+    name, group = str(source), ""
     if not os.path.lexists(name):
         # "Fe.prj:Hematite", where the group's name may hold colons too.
         places = [i for i, letter in enumerate(name) if letter == ":"]

@@ -1,0 +1,1 @@
+"""The page to drop a file on (extra ``[page]``)."""

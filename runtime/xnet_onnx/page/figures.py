@@ -1,0 +1,324 @@
+"""The figures of the page: the spectrum, the distribution and the series, in Bokeh.
+
+They are made once and filled again for each spectrum: the browser draws new
+points in a fraction of the time that it needs for a new figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from bokeh.models import GlyphRenderer
+
+from ..errors import SpectrumError
+from ..output.figure import curve_limits
+from ..output.text import uncertain_peaks
+from ..prediction import Prediction
+from ..preprocess.normalize import normalize
+from ..spectrum import FloatArray, Spectrum
+from .uploads import Answer
+
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "Figures",
+    "Palette",
+    "make_figures",
+    "show_prediction",
+    "show_series",
+    "show_spectrum",
+]
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours of a figure, after Okabe and Ito: colour-blind readers can tell them apart."""
+
+    text: str
+    rule: str
+    spectrum: str
+    curve: str
+    line: str
+
+
+LIGHT = Palette(text="#333333", rule="#dddddd", spectrum="#0072B2", curve="#D55E00", line="#009E73")
+DARK = Palette(text="#dddddd", rule="#3a3f45", spectrum="#56B4E9", curve="#E69F00", line="#2BC79B")
+
+#: Shape and colour of the verdicts in the series.
+_SHAPES = {
+    "high": ("circle", "spectrum"),
+    "medium": ("diamond", "line"),
+    "low": ("square", "curve"),
+    "outside": ("x", "curve"),
+    "no interval": ("triangle", "text"),
+}
+_POINT = ("x", "r", "low", "high", "file")
+
+
+@dataclass(frozen=True, eq=False)
+class Figures:
+    """The figures of one tab.
+
+    Parameters
+    ----------
+    distribution, used, measured, series : bokeh.plotting.figure
+    """
+
+    distribution: Any
+    used: Any
+    measured: Any
+    series: Any
+
+
+def make_figures(palette: Palette) -> Figures:
+    """Make the figures, empty.
+
+    Parameters
+    ----------
+    palette : Palette
+
+    Returns
+    -------
+    Figures
+    """
+    return Figures(_distribution(palette), _used(palette), _measured(palette), _series(palette))
+
+
+def _figure(title: str, x: str, y: str, palette: Palette) -> Any:
+    from bokeh.models import BoxZoomTool, HoverTool, PanTool, Range1d, ResetTool, Span, WheelZoomTool
+    from bokeh.plotting import figure
+
+    made = figure(
+        title=title,
+        x_axis_label=x,
+        y_axis_label=y,
+        x_range=Range1d(0, 1),
+        y_range=Range1d(0, 1),
+        height=300,
+        min_width=260,
+        sizing_mode="stretch_width",
+        tools=[BoxZoomTool(), PanTool(), WheelZoomTool(modifiers="ctrl"), ResetTool()],
+        background_fill_alpha=0,
+        border_fill_alpha=0,
+        outline_line_color=palette.rule,
+    )
+    made.add_tools(HoverTool(tooltips=[("", "$x{0.00}, $y{0.000}")], visible=False))
+    made.add_layout(
+        Span(name="e0", location=None, dimension="height", line_color=palette.text, line_dash="dotted")
+    )
+    made.toolbar.logo = None
+    made.toolbar.autohide = True
+    made.title.text_color = palette.text
+    made.title.text_font_size = "11pt"
+    for axis in made.axis:
+        axis.axis_label_text_font_style = "normal"
+        axis.axis_label_text_color = axis.major_label_text_color = palette.text
+        axis.axis_line_color = axis.major_tick_line_color = axis.minor_tick_line_color = palette.text
+    made.grid.grid_line_color = palette.rule
+    made.grid.grid_line_alpha = 0.6
+    return made
+
+
+def _legend(made: Any, palette: Palette, location: str = "top_right") -> Any:
+    made.legend.location = location
+    made.legend.background_fill_alpha = 0
+    made.legend.border_line_alpha = 0
+    made.legend.label_text_color = palette.text
+    made.legend.label_text_font_size = "9pt"
+    made.legend.padding = 2
+    made.legend.spacing = 0
+    return made
+
+
+def _distribution(palette: Palette) -> Any:
+    from bokeh.models import BoxAnnotation, ColumnDataSource, LabelSet
+
+    made = _figure("Atoms around the absorber", "distance r (\u00c5)", "G2", palette)
+    made.add_layout(
+        BoxAnnotation(name="shell", fill_color=palette.line, fill_alpha=0.18, line_alpha=0, visible=False)
+    )
+    curve = ColumnDataSource({"r": [], "mean": [], "lower": [], "upper": []}, name="curve")
+    made.varea("r", "lower", "upper", source=curve, color=palette.curve, alpha=0.25, legend_label="interval")
+    made.line(
+        "r", "mean", source=curve, name="curve", color=palette.curve, line_width=2, legend_label="predicted"
+    )
+    made.add_layout(
+        LabelSet(
+            name="peaks",
+            x="r",
+            y="height",
+            text="text",
+            source=ColumnDataSource({"r": [], "height": [], "text": []}),
+            y_offset=5,
+            text_align="center",
+            text_color=palette.text,
+            text_font_size="10pt",
+        )
+    )
+    return _legend(made, palette)
+
+
+def _used(palette: Palette) -> Any:
+    made = _figure("The spectrum as used", "energy (eV)", "normalised mu", palette)
+    made.line([], [], name="mu", color=palette.spectrum, line_width=2)
+    return made
+
+
+def _measured(palette: Palette) -> Any:
+    made = _figure("The spectrum as read", "energy (eV)", "mu", palette)
+    made.line([], [], name="mu", color=palette.spectrum, line_width=2, legend_label="mu")
+    for name, dash in (("pre-edge line", "solid"), ("post-edge line", "dashed")):
+        made.line([], [], name=name, color=palette.line, line_dash=dash, legend_label=name)
+    _legend(made, palette, "center")
+    made.legend.orientation = "horizontal"
+    made.add_layout(made.legend[0], "below")
+    return made
+
+
+def _series(palette: Palette) -> Any:
+    from bokeh.models import ColumnDataSource, HoverTool
+
+    made = _figure(
+        "First shell of all files", "file, in the order of the table", "first shell (\u00c5)", palette
+    )
+    made.xaxis.ticker.min_interval = 1
+    made.xaxis.ticker.num_minor_ticks = 0
+    drawn = []
+    for level, (shape, color) in _SHAPES.items():
+        source = ColumnDataSource({name: [] for name in _POINT})
+        color = getattr(palette, color)
+        made.segment("x", "low", "x", "high", source=source, color=color, line_width=2, alpha=0.7)
+        drawn.append(
+            made.scatter(
+                "x", "r", source=source, name=level, marker=shape, size=9, color=color, legend_label=level
+            )
+        )
+    made.tools = [tool for tool in made.tools if not isinstance(tool, HoverTool)]
+    made.add_tools(
+        HoverTool(
+            renderers=drawn,
+            tooltips=[("", "@file"), ("", "@r{0.00} (@low{0.00} to @high{0.00})")],
+            visible=False,
+        )
+    )
+    return _legend(made, palette)
+
+
+def _span(made: Any, x: tuple[float, float], y: tuple[float, float]) -> None:
+    """Show this much, at first and after a reset."""
+    for axis, (low, high) in ((made.x_range, x), (made.y_range, y)):
+        axis.update(start=low, end=high, reset_start=low, reset_end=high)
+
+
+def _around(values: FloatArray) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    margin = 0.06 * (high - low or 1.0)
+    return low - margin, high + margin
+
+
+def _fill(made: Any, name: str, x: FloatArray, y: FloatArray) -> None:
+    made.select_one({"name": name, "type": GlyphRenderer}).data_source.data = {"x": x, "y": y}
+
+
+def show_prediction(figures: Figures, prediction: Prediction) -> None:
+    """Show a prediction: G2 with its band and its peaks, and what it was read from.
+
+    Parameters
+    ----------
+    figures : Figures
+    prediction : Prediction
+    """
+    r, mean, made = prediction.r, prediction.mean, figures.distribution
+    verdict = prediction.confidence
+    lower = mean if prediction.lower is None else prediction.lower
+    upper = mean if prediction.upper is None else prediction.upper
+    made.select_one({"name": "curve", "type": GlyphRenderer}).data_source.data = {
+        "r": r,
+        "mean": mean,
+        "lower": lower,
+        "upper": upper,
+    }
+    band = "no interval" if verdict is None else f"{100 * verdict.interval_level:g} % interval"
+    made.legend[0].items[0].label = {"value": band}
+    made.select_one({"name": "peaks"}).source.data = {
+        "r": [peak.r for peak in prediction.peaks],
+        "height": [peak.height for peak in prediction.peaks],
+        "text": [
+            f"{peak.r:.2f}{' ?' if doubt else ''}"
+            for peak, doubt in zip(prediction.peaks, uncertain_peaks(prediction), strict=True)
+        ],
+    }
+    shell, box = prediction.first_shell, made.select_one({"name": "shell"})
+    if shell is None or shell.lower is None or shell.upper is None:
+        box.visible = False
+    else:
+        box.update(left=shell.lower, right=shell.upper, visible=True)
+    _span(made, (float(r[0]), float(r[-1])), curve_limits(mean, prediction.sigma))
+    used = figures.used
+    _fill(used, "mu", prediction.energy, prediction.spectrum)
+    _span(used, _around(prediction.energy), _around(prediction.spectrum))
+    used.select_one({"name": "e0"}).location = float(prediction.preprocessing["e0"])
+
+
+def show_spectrum(figures: Figures, spectrum: Spectrum, normalized: bool) -> None:
+    """Show a spectrum as it was read, with e0 and the lines before and after the edge.
+
+    Parameters
+    ----------
+    figures : Figures
+    spectrum : Spectrum
+    normalized : bool
+        Whether mu is taken as normalised already: there are no lines then.
+    """
+    made, energy, mu = figures.measured, spectrum.energy, spectrum.mu
+    none = np.empty(0)
+    try:
+        done = None if normalized else normalize(energy, mu)
+    except SpectrumError:
+        done = None
+    _fill(made, "mu", energy, mu)
+    _fill(made, "pre-edge line", *((none, none) if done is None else (done.energy, done.pre_edge)))
+    _fill(made, "post-edge line", *((none, none) if done is None else (done.energy, done.post_edge)))
+    made.select_one({"name": "e0"}).location = None if done is None else done.e0
+    made.title.text = "The spectrum as read" + ("" if done is None else f", e0 = {done.e0:.1f} eV")
+    _span(made, _around(energy), _around(mu))
+
+
+def show_series(figures: Figures, answers: Sequence[Answer]) -> bool:
+    """Show the first-shell distances of several spectra with their intervals, in the order given.
+
+    Parameters
+    ----------
+    figures : Figures
+    answers : sequence of Answer
+
+    Returns
+    -------
+    bool
+        Whether there are two at least.
+    """
+    points: dict[str, dict[str, list[Any]]] = {level: {name: [] for name in _POINT} for level in _SHAPES}
+    heights: list[float] = []
+    for i, answer in enumerate(answers, start=1):
+        result = answer.result
+        if not isinstance(result, Prediction) or result.first_shell is None:
+            continue
+        shell = result.first_shell
+        low = shell.r if shell.lower is None else shell.lower
+        high = shell.r if shell.upper is None else shell.upper
+        heights += [low, high]
+        level: str = "no interval" if result.confidence is None else result.confidence.verdict
+        for name, value in zip(_POINT, (i, shell.r, low, high, answer.file), strict=True):
+            points[level][name].append(value)
+    if len(heights) < 4:
+        return False
+    made = figures.series
+    for level, data in points.items():
+        made.select_one({"name": level, "type": GlyphRenderer}).data_source.data = data
+    for item, data in zip(made.legend[0].items, points.values(), strict=True):
+        item.visible = bool(data["x"])
+    _span(made, (0.5, len(answers) + 0.5), _around(np.array(heights)))
+    return True
