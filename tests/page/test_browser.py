@@ -19,6 +19,8 @@ from ..conftest import EXAMPLE, measured_files
 from ..synthetic import scorodite, table
 from .conftest import Tab
 
+pytestmark = pytest.mark.slow
+
 NUMBER = re.compile(r"First shell (\d\.\d\d) Å \((\d\.\d\d) to (\d\.\d\d), 90 %\)")
 
 

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def ask(
     url: str, path: str | None = None, method: str = "GET", **headers: str

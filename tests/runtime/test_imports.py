@@ -25,6 +25,9 @@ HEAVY = (
     "yaml",
     "tqdm",
     "sklearn",
+    "panel",
+    "bokeh",
+    "pandas",
 )
 PACKAGES = {
     "xnet_onnx": (ROOT / "runtime" / "xnet_onnx", {"xnet_models"}),

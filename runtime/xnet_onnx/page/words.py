@@ -85,7 +85,8 @@ def tell(answer: Answer) -> str:
         parts.append(_list(verdict.reasons, "reasons"))
     if len(result.peaks) > 1:
         rows = "".join(
-            f"<tr><td>{peak.r:.2f}</td><td>{peak.height:.1f}</td><td>{'not certain' if doubt else ''}</td></tr>"
+            f"<tr><td>{peak.r:.2f}</td><td>{peak.height:.1f}</td>"
+            f"<td>{'not certain' if doubt else ''}</td></tr>"
             for peak, doubt in zip(result.peaks, uncertain_peaks(result), strict=True)
         )
         parts.append(

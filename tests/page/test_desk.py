@@ -1,0 +1,96 @@
+"""What lies behind the page, without a browser: files in, answers and words out."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pytest
+
+import xnet_onnx
+from xnet_onnx import Bundle, Choice, ReadError
+from xnet_onnx.page import uploads
+from xnet_onnx.page.uploads import Desk
+from xnet_onnx.page.words import row_of, tell, understood
+
+from ..conftest import EXAMPLE
+from ..synthetic import athena, athena_group, scorodite, scorodite_mu, table
+
+
+@pytest.fixture
+def desk(bundle: Bundle) -> Desk:
+    return Desk(bundle)
+
+
+def test_the_example_of_the_page_is_the_example() -> None:
+    assert files("xnet_onnx.page").joinpath(EXAMPLE.name).read_bytes() == EXAMPLE.read_bytes()
+
+
+def test_the_answer_is_that_of_predict(desk: Desk) -> None:
+    desk.take([(EXAMPLE.name, EXAMPLE.read_bytes())])
+    (answer,) = desk.answers
+    spectrum = xnet_onnx.read(EXAMPLE)
+    same = xnet_onnx.predict(spectrum.energy, spectrum.mu)
+    assert answer.result.first_shell == same.first_shell  # type: ignore[union-attr]
+    assert "2.07 Å (2.00 to 2.13, 90 %)" in tell(answer).replace("</strong>", "")
+    assert "ln(i0/itrans)" in understood(answer)
+
+
+def test_a_project_is_several_and_a_bad_file_one_row(desk: Desk) -> None:
+    energy, mu = scorodite_mu()
+    desk.take(
+        [
+            ("both.prj", athena(athena_group("a", energy, mu), athena_group("b", energy, 2 * mu))),
+            ("<b>.txt", b"no numbers\n"),
+        ]
+    )
+    assert [answer.file for answer in desk.answers] == ["both.prj:a", "both.prj:b", "<b>.txt"]
+    assert isinstance(desk.answers[2].result, ReadError)
+    assert "&lt;b&gt;.txt" in tell(desk.answers[2])
+    assert row_of(desk.answers[2])["confidence"] == "! error"
+
+
+def test_columns_can_be_chosen_and_a_file_forgotten(desk: Desk) -> None:
+    data = table(scorodite()[:, [0, 1, 2, 1, 2]]).encode()
+    desk.take([("x.dat", data)])
+    assert isinstance(desk.answers[0].result, xnet_onnx.ColumnError)
+    desk.choose("x.dat", Choice(mu_column="ln(2/3)"))
+    assert isinstance(desk.answers[0].result, xnet_onnx.Prediction)
+    desk.forget("x.dat")
+    assert desk.answers == []
+    assert desk.files == {}
+
+
+def test_the_level_and_what_is_normalised_change_all(desk: Desk) -> None:
+    desk.take([(EXAMPLE.name, EXAMPLE.read_bytes())])
+    wide = desk.answers[0].result.first_shell  # type: ignore[union-attr]
+    desk.level = 0.5
+    desk.predict()
+    narrow = desk.answers[0].result.first_shell  # type: ignore[union-attr]
+    assert narrow.upper - narrow.lower < wide.upper - wide.lower
+    desk.normalized = True
+    desk.predict()
+    assert isinstance(desk.answers[0].result, xnet_onnx.SpectrumError)
+
+
+def test_too_much_is_refused_and_the_rest_stays(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = EXAMPLE.read_bytes()
+    monkeypatch.setattr(uploads, "MAX_FILES", 2)
+    desk.take([(f"{i}.xdi", data) for i in range(3)])
+    assert [isinstance(answer.result, ReadError) for answer in desk.answers] == [False, False, True]
+    monkeypatch.setattr(uploads, "MAX_FILES", 500)
+    monkeypatch.setattr(uploads, "MAX_TOTAL_BYTES", 2 * len(data))
+    desk.take([("4.xdi", data)])
+    assert isinstance(desk.answers[-1].result, ReadError)
+    monkeypatch.setattr(uploads, "MAX_TOTAL_BYTES", 2**30)
+    monkeypatch.setattr(uploads, "MAX_FILE_BYTES", 100)
+    desk.take([("5.xdi", data)])
+    assert "MB a file" in str(desk.answers[-1].result)
+    assert isinstance(desk.answers[0].result, xnet_onnx.Prediction)
+
+
+def test_a_notebook_shows_the_same() -> None:
+    pytest.importorskip("panel", reason="the app needs the extra [page]")
+    pane = pytest.importorskip("panel.pane")
+    shown = xnet_onnx.app([EXAMPLE])
+    said = " ".join(str(html.object) for html in shown.select(pane.HTML))
+    assert "2.07 Å (2.00 to 2.13, 90 %)" in said.replace("</strong>", "")
