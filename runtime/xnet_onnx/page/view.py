@@ -104,24 +104,24 @@ class View:
         button, select = partial(pn.widgets.Button, **style), partial(pn.widgets.Select, **style)
         self.style, self.wide = style, wide
         self.place = pn.Column(self._dropper(), **wide)
-        self.clear = button(name="Start again", on_click=self._on_clear, visible=False)
-        self.level = select(name="Interval holds", options=LEVELS, value=DEFAULT_LEVEL, width=130)
-        self.normalized = pn.widgets.Checkbox(name="Already normalised", margin=(28, 10, 0, 10), **style)
+        self.clear = button(label="Start again", on_click=self._on_clear, visible=False)
+        self.level = select(label="Interval holds", options=LEVELS, value=DEFAULT_LEVEL, width=130)
+        self.normalized = pn.widgets.Checkbox(label="Already normalised", margin=(28, 10, 0, 10), **style)
         self.model = select(
-            name="Model", options=list(self.bundles), disabled=len(self.bundles) == 1, width=170
+            label="Model", options=list(self.bundles), disabled=len(self.bundles) == 1, width=170
         )
         for control in (self.level, self.normalized, self.model):
             control.param.watch(self._on_settings, "value")
         self.summary = html("")
         self.table = pn.Column(**wide)
-        self.picker = pn.widgets.Select(name="Shown below", options={}, **style, **wide)
+        self.picker = pn.widgets.Select(label="Shown below", options={}, **style, **wide)
         self.picker.param.watch(lambda event: self._on_pick(event.new), "value")
         self.tell = html("")
         self.panes = [pn.pane.Bokeh(None, **wide) for _ in range(4)]
         self.distribution, self.used, self.measured, self.series = self.panes
         self.figures = pn.Column(self.used, self.measured, stylesheets=[GRID], **wide)
         self.facts = html("")
-        self.choose = button(name="Choose the columns", on_click=lambda _: self._open_columns())
+        self.choose = button(label="Choose the columns", on_click=lambda _: self._open_columns())
         self.columns = pn.Column(**wide)
         self.downloads = pn.FlexBox(
             self._download("CSV", "xnet-onnx.csv", lambda: as_csv(self.desk).encode()),
@@ -146,7 +146,7 @@ class View:
             html(HEAD),
             self.place,
             pn.FlexBox(
-                button(name="Try the example", on_click=lambda _: self._take({EXAMPLE: _example()})),
+                button(label="Try the example", on_click=lambda _: self._take({EXAMPLE: _example()})),
                 self.clear,
                 **wide,
             ),
@@ -329,14 +329,14 @@ class View:
         table = tables[0]
         columns = {f"{i + 1} {label}".strip(): str(i + 1) for i, label in enumerate(table.labels)}
         select = partial(pn.widgets.Select, width=190, **self.style)
-        energy = select(name="Energy", options={"as understood": None} | columns)
-        kind = select(name="Absorption is", options=[ONE, OVER, LOG])
-        first = select(name="Column", options={"as understood": None} | columns)
-        second = select(name="and", options=columns, visible=False)
+        energy = select(label="Energy", options={"as understood": None} | columns)
+        kind = select(label="Absorption is", options=[ONE, OVER, LOG])
+        first = select(label="Column", options={"as understood": None} | columns)
+        second = select(label="and", options=columns, visible=False)
 
         def name_them(event: Any) -> None:
-            first.name = {ONE: "Column", OVER: "Signal", LOG: "i0"}[event.new]
-            second.name = {ONE: "and", OVER: "i0", LOG: "it"}[event.new]
+            first.label = {ONE: "Column", OVER: "Signal", LOG: "i0"}[event.new]
+            second.label = {ONE: "and", OVER: "i0", LOG: "it"}[event.new]
             second.visible = event.new != ONE
 
         def read_again(_: Any) -> None:
@@ -349,6 +349,6 @@ class View:
 
         kind.param.watch(name_them, "value")
         again = pn.widgets.Button(
-            name="Read again", on_click=read_again, margin=(22, 10, 0, 10), **self.style
+            label="Read again", on_click=read_again, margin=(22, 10, 0, 10), **self.style
         )
         self.columns[:] = [pn.FlexBox(energy, kind, first, second, again, **self.wide)]
