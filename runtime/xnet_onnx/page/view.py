@@ -31,10 +31,10 @@ silence(EMPTY_LAYOUT, True)
 LEVELS = {f"{100 * level:g} %": level for level in (0.5, 0.68, 0.8, 0.9, 0.95, 0.99)}
 ONE, OVER, LOG = "one column", "fluorescence: signal / i0", "transmission: ln(i0 / it)"
 HEAD = (
-    "<h1>Distances around the absorbing atom</h1><p>Drop XANES spectra here: XDI, columns of energy and "
-    'absorption, Athena projects, HDF5.</p><p class="private"><strong>Nothing leaves this computer.</strong> '
-    "The files are read by the program that was started on it, kept in its memory until this page is closed, "
-    "and sent nowhere.</p>"
+    "<h1>Distances around the absorbing atom</h1><p>Drop XANES spectra on this page, or choose them: XDI, "
+    'columns of energy and absorption, Athena projects, HDF5.</p><p class="private"><strong>Nothing leaves '
+    "this computer.</strong> The files are read by the program that was started on it, kept in its memory "
+    "until this page is closed, and sent nowhere.</p>"
 )
 #: Figures side by side where there is room.
 GRID = """:host { display: flex !important; flex-flow: row wrap !important; gap: 12px; }
