@@ -1,7 +1,7 @@
 """Distances around an absorbing atom, read from its XANES spectrum.
 
 >>> import xnet_onnx
->>> result = xnet_onnx.predict(energy, mu)         # doctest: +SKIP
+>>> result = xnet_onnx.predict("file.xdi")         # doctest: +SKIP
 >>> result.first_shell.r                           # doctest: +SKIP
 
 Names are loaded when they are first used, so that importing the package (and
@@ -42,6 +42,7 @@ __all__ = [
     "BundleError",
     "Choice",
     "ColumnError",
+    "Confidence",
     "CoverageError",
     "DataSetError",
     "EdgeError",
@@ -66,17 +67,20 @@ __all__ = [
     "predict_normalized",
     "read",
     "read_all",
+    "to_frame",
 ]
 
 _HOME = {
     "app": "page.notebook",
     "Bundle": "bundle.load",
     "load_bundle": "bundle.load",
-    "FirstShell": "inference.peaks",
-    "Peak": "inference.peaks",
+    "FirstShell": "prediction",
+    "Peak": "prediction",
     "as_normalized": "preprocess.normalize",
     "normalize": "preprocess.normalize",
-    "Prediction": "pipeline",
+    "Prediction": "prediction",
+    "to_frame": "prediction",
+    "Confidence": "prediction",
     "predict": "pipeline",
     "predict_many": "pipeline",
     "predict_normalized": "pipeline",

@@ -7,20 +7,23 @@ page, maps and Larch all come through here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .bundle.load import Bundle, load_bundle
+from .bundle.load import Bundle, default_bundle
 from .edges import Absorber
-from .errors import XnetError
+from .errors import SpectrumError, XnetError
 from .inference.ensemble import run_first_member, run_with_features
 from .inference.peaks import Curves, curves_of, join_curves, peaks_of
 from .inference.sensitivity import measure_sensitivity, perturb
 from .prediction import DEFAULT_LEVEL, VERDICTS, Confidence, FirstShell, Peak, Prediction, Sensitivity
 from .preprocess.prepare import prepare_many, prepare_normalized
+from .readers import read
+from .readers.absorption import in_order
 from .spectrum import ModelInput, NormalizedSpectrum, Spectrum
 from .uncertainty.domain import DomainScores, domain_of
 from .uncertainty.intervals import Evidence, evidence_of
@@ -293,7 +296,7 @@ def predict_many(
     BundleError
         If the bundle cannot be loaded or run.
     """
-    bundle = load_bundle() if bundle is None else bundle
+    bundle = default_bundle() if bundle is None else bundle
     prepared = prepare_many(list(spectra), bundle, normalized=normalized)
     inputs = [item for item in prepared if isinstance(item, ModelInput)]
     predictions = (
@@ -307,32 +310,36 @@ def predict_many(
 
 
 def predict(
-    energy: npt.ArrayLike,
-    mu: npt.ArrayLike,
+    spectrum: str | Path | Spectrum | npt.ArrayLike,
+    mu: npt.ArrayLike | None = None,
     *,
     bundle: Bundle | None = None,
     normalized: bool = False,
-    label: str = "spectrum",
+    label: str | None = None,
     element: str | None = None,
     edge: str | None = None,
     level: float = DEFAULT_LEVEL,
     force: bool = False,
     threads: int = 1,
 ) -> Prediction:
-    """Predict the pseudo-radial distribution around the absorber.
+    """Predict the distances around the absorber: of a file, a spectrum, or arrays.
 
     Parameters
     ----------
-    energy, mu : array_like, shape (n,)
-        Photon energy in eV, strictly increasing, and absorption.
+    spectrum : str, Path, Spectrum, or array_like of shape (n,)
+        A file with one spectrum ("Fe.prj:Hematite" for one of several), what
+        `read` gives, or photon energies in eV, in any order.
+    mu : array_like, shape (n,), optional
+        Absorption at these energies.
     bundle : Bundle, optional
         From `load_bundle`; the shipped one by default.
     normalized : bool
         Take mu as normalised already.
-    label : str
+    label : str, optional
         What to call the spectrum in the result.
     element, edge : str, optional
-        Checked against the bundle's when given.
+        In place of what the file says; found from the energy of the edge where
+        nothing says it.
     level : float
         Coverage of the intervals.
     force : bool
@@ -346,24 +353,54 @@ def predict(
 
     Raises
     ------
+    ReadError, ColumnError
+        If the file cannot be read, or holds several spectra.
     SpectrumError
-        If it is not a usable spectrum of the bundle's edge.
+        If it is not a usable spectrum of an edge that the bundle knows.
     BundleError
         If the bundle cannot be loaded or run.
+
+    Examples
+    --------
+    >>> result = predict("examples/scorodite_simulated.xdi")
+    >>> result.confidence.verdict
+    'high'
     """
-    spectrum = Spectrum(
-        energy=np.asarray(energy, dtype=np.float64),
-        mu=np.asarray(mu, dtype=np.float64),
-        label=label,
-        element=element,
-        edge=edge,
+    given = _as_spectrum(spectrum, mu)
+    given = replace(
+        given,
+        label=given.label if label is None else label,
+        element=given.element if element is None else element,
+        edge=given.edge if edge is None else edge,
     )
     (result,) = predict_many(
-        [spectrum], bundle=bundle, normalized=normalized, level=level, force=force, threads=threads
+        [given], bundle=bundle, normalized=normalized, level=level, force=force, threads=threads
     )
     if isinstance(result, XnetError):
         raise result
     return result
+
+
+def _as_spectrum(spectrum: str | Path | Spectrum | npt.ArrayLike, mu: npt.ArrayLike | None) -> Spectrum:
+    """What `predict` was given, as one spectrum."""
+    if isinstance(spectrum, Spectrum | str | Path):
+        if mu is not None:
+            raise SpectrumError(
+                "mu was given beside a file or a Spectrum; expected predict(file), predict(spectrum) or "
+                "predict(energy, mu)"
+            )
+        return spectrum if isinstance(spectrum, Spectrum) else read(spectrum)
+    if mu is None:
+        raise SpectrumError("energies were given without mu; expected predict(energy, mu)")
+    try:
+        energy, values = np.asarray(spectrum, dtype=np.float64), np.asarray(mu, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise SpectrumError(f"energy and mu are no numbers ({error}); expected two arrays") from error
+    warnings: tuple[str, ...] = ()
+    one_shape = energy.ndim == 1 and energy.shape == values.shape
+    if one_shape and np.isfinite(energy).all() and np.any(np.diff(energy) <= 0.0):
+        energy, values, warnings = in_order(energy, values)
+    return Spectrum(energy=energy, mu=values, warnings=warnings)
 
 
 def predict_normalized(
@@ -404,7 +441,7 @@ def predict_normalized(
     SpectrumError, BundleError
         As `predict`.
     """
-    bundle = load_bundle() if bundle is None else bundle
+    bundle = default_bundle() if bundle is None else bundle
     inputs = prepare_normalized(spectrum, bundle, absorber=absorber, label=label, mu_source=mu_source)
     (result,) = predict_inputs([inputs], bundle, level=level, force=force, threads=threads)
     return result

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+from .errors import MissingExtraError, XnetError
 from .spectrum import FloatArray
+from .wording import printable
 
 __all__ = [
     "DEFAULT_LEVEL",
@@ -16,6 +19,7 @@ __all__ = [
     "Prediction",
     "Sensitivity",
     "Verdict",
+    "to_frame",
 ]
 
 #: Coverage of the intervals where none is asked for.
@@ -108,7 +112,7 @@ class Confidence:
     expected_mse: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
     """What the ensemble says about one spectrum.
 
@@ -159,3 +163,116 @@ class Prediction:
     spectrum: FloatArray
     preprocessing: dict[str, Any]
     warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """The answer in one line."""
+        from .output.text import headline
+
+        return f"<Prediction {printable(self.label)}: {self.element} {self.edge}, {headline(self)}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it but the members' curves, ready for JSON.
+
+        Returns
+        -------
+        dict
+            With the keys model, element, edge, preprocessing, r, mean, sigma,
+            lower, upper, peaks, first_shell, confidence, warnings; numbers have
+            nine digits.
+        """
+        shell, verdict = self.first_shell, self.confidence
+        return {
+            "model": self.model,
+            "element": self.element,
+            "edge": self.edge,
+            "preprocessing": self.preprocessing,
+            "r": _numbers(self.r),
+            "mean": _numbers(self.mean),
+            "sigma": _numbers(self.sigma),
+            "lower": [] if self.lower is None else _numbers(self.lower),
+            "upper": [] if self.upper is None else _numbers(self.upper),
+            "peaks": [asdict(peak) for peak in self.peaks],
+            "first_shell": None if shell is None else asdict(shell),
+            "confidence": None if verdict is None else asdict(verdict) | {"reasons": list(verdict.reasons)},
+            "warnings": list(self.warnings),
+        }
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw it: the spectrum as used and the curve, or the curve alone into given axes.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw the curve.
+
+        Returns
+        -------
+        matplotlib.figure.Figure or matplotlib.axes.Axes
+            A new figure, or `ax`.
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed.
+        """
+        from .output.figure import draw_curve, draw_predictions
+
+        if ax is None:
+            return draw_predictions([self])
+        draw_curve(ax, self)
+        return ax
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the answer, why, and the curve with its band."""
+        from .output.html import as_html
+
+        return as_html(self)
+
+
+def _numbers(values: FloatArray) -> list[float]:
+    return [float(f"{value:.9g}") for value in values]
+
+
+def to_frame(predictions: Sequence[Prediction | XnetError]) -> Any:
+    """A table of predictions, a row each.
+
+    Parameters
+    ----------
+    predictions : sequence of Prediction or XnetError
+        From `predict_many`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns label, element, edge, first_shell, lower, upper (Angstrom),
+        interval_level, verdict, reasons, e0 (eV), error.
+
+    Raises
+    ------
+    MissingExtraError
+        If pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise MissingExtraError("to_frame needs pandas; install it with: pip install pandas") from error
+    return pandas.DataFrame([_row(item) for item in predictions])
+
+
+def _row(item: Prediction | XnetError) -> dict[str, Any]:
+    if isinstance(item, XnetError):
+        return {"label": item.label, "error": str(item)}
+    shell, verdict = item.first_shell, item.confidence
+    return {
+        "label": item.label,
+        "element": item.element,
+        "edge": item.edge,
+        "first_shell": None if shell is None else shell.r,
+        "lower": None if shell is None else shell.lower,
+        "upper": None if shell is None else shell.upper,
+        "interval_level": None if verdict is None else verdict.interval_level,
+        "verdict": None if verdict is None else verdict.verdict,
+        "reasons": "" if verdict is None else " ".join(verdict.reasons),
+        "e0": item.preprocessing.get("e0"),
+        "error": None,
+    }

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,15 @@ from .statistics import (
     read_arrays,
 )
 
-__all__ = ["FORMAT", "Bundle", "default_bundle_path", "load_bundle", "read_card_json", "read_verified"]
+__all__ = [
+    "FORMAT",
+    "Bundle",
+    "default_bundle",
+    "default_bundle_path",
+    "load_bundle",
+    "read_card_json",
+    "read_verified",
+]
 
 FORMAT = 2
 DEFAULT_BUNDLE = "fe_k"
@@ -103,6 +112,18 @@ class Bundle:
             ", ".join(one.element for one in self.absorbers if one.edge == edge) + f" {edge}"
             for edge in edges
         )
+
+
+@lru_cache(maxsize=1)
+def default_bundle() -> Bundle:
+    """The bundle that is shipped in the wheel; read once in a process.
+
+    Raises
+    ------
+    BundleError
+        As `load_bundle`.
+    """
+    return load_bundle()
 
 
 def default_bundle_path() -> Path:

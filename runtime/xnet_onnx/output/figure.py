@@ -22,6 +22,7 @@ __all__ = [
     "Plot",
     "check_figure",
     "curve_limits",
+    "draw_curve",
     "draw_predictions",
     "new_figure",
     "plot_predictions",
@@ -242,7 +243,7 @@ def draw_predictions(predictions: Sequence[Prediction]) -> Any:
     grid = figure.subplots(len(predictions), 2, squeeze=False)
     for (left, right), prediction in zip(grid, predictions, strict=True):
         _draw_spectrum(left, prediction)
-        _draw_curve(right, prediction)
+        draw_curve(right, prediction)
     return figure
 
 
@@ -265,7 +266,14 @@ def _draw_spectrum(axes: Any, prediction: Prediction) -> None:
     axes.set_title(short_label(prediction.label), fontsize=9, loc="left")
 
 
-def _draw_curve(axes: Any, prediction: Prediction) -> None:
+def draw_curve(axes: Any, prediction: Prediction) -> None:
+    """Draw G2 with its band and its peaks.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    prediction : Prediction
+    """
     mean, verdict, shell = prediction.mean, prediction.confidence, prediction.first_shell
     if shell is None and verdict is not None and verdict.verdict == "outside":
         refuse(axes, verdict.reasons)

@@ -6,9 +6,6 @@ import csv
 import io
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from ..errors import XnetError
 from ..prediction import Prediction
 from ..wording import printable
@@ -50,10 +47,6 @@ _TEXT = {"file", "element", "edge", "reasons", "error", "warnings", "axis", "mod
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def _numbers(values: npt.ArrayLike) -> list[float]:
-    return [float(f"{value:.9g}") for value in np.asarray(values, dtype=np.float64)]
-
-
 def as_json(label: str, result: Prediction | XnetError) -> dict[str, Any]:
     """One file's result as the JSON object that ``--json`` and ``--jsonl`` print.
 
@@ -89,40 +82,7 @@ def as_json(label: str, result: Prediction | XnetError) -> dict[str, Any]:
             "confidence": None,
             "warnings": [],
         }
-    shell, verdict = result.first_shell, result.confidence
-    return {
-        "file": label,
-        "status": "ok",
-        "error": None,
-        "model": result.model,
-        "element": result.element,
-        "edge": result.edge,
-        "preprocessing": result.preprocessing,
-        "r": _numbers(result.r),
-        "mean": _numbers(result.mean),
-        "sigma": _numbers(result.sigma),
-        "lower": [] if result.lower is None else _numbers(result.lower),
-        "upper": [] if result.upper is None else _numbers(result.upper),
-        "peaks": [{"r": peak.r, "r_sigma": peak.r_sigma, "height": peak.height} for peak in result.peaks],
-        "first_shell": None
-        if shell is None
-        else {"r": shell.r, "r_sigma": shell.r_sigma, "lower": shell.lower, "upper": shell.upper},
-        "confidence": None
-        if verdict is None
-        else {
-            "verdict": verdict.verdict,
-            "reasons": list(verdict.reasons),
-            "interval_level": verdict.interval_level,
-            "domain_score": verdict.domain_score,
-            "sensitivity": {
-                "first_shell": verdict.sensitivity.first_shell,
-                "curve": verdict.sensitivity.curve,
-            },
-            "expected_error": verdict.expected_error,
-            "expected_mse": verdict.expected_mse,
-        },
-        "warnings": list(result.warnings),
-    }
+    return {"file": label, "status": "ok", "error": None, **result.to_dict()}
 
 
 def as_csv_row(label: str, result: Prediction | XnetError) -> dict[str, str]:

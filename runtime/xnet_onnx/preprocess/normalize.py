@@ -7,13 +7,14 @@ is tested to 1e-6 on measured spectra.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import CoverageError, EdgeError, SpectrumError
-from ..spectrum import FloatArray, NormalizedBatch, NormalizedSpectrum
+from ..spectrum import EnergyAxis, FloatArray, NormalizedBatch, NormalizedSpectrum
 
 __all__ = [
     "as_normalized",
@@ -23,6 +24,7 @@ __all__ = [
     "normalize",
     "normalize_many",
     "separate_duplicates",
+    "subtracted",
 ]
 
 MIN_POINTS = 20
@@ -477,6 +479,60 @@ def _normalize_at(
         },
         warnings=tuple(warnings),
     )
+
+
+#: Pre-edge in eV from which a line is subtracted for the model's input, and from which a constant.
+LINE_FROM, CONSTANT_FROM = 20.0, 12.0
+#: Where the constant is taken: the lower share of the pre-edge, but not closer than this, in eV.
+CONSTANT_SHARE, CONSTANT_BELOW = 0.6, 5.0
+
+
+def subtracted(normalized: NormalizedBatch, axis: EnergyAxis) -> tuple[NormalizedBatch, FloatArray]:
+    """What of normalised spectra is aligned: flattened, or with the pre-edge alone taken off.
+
+    An axis with a range to scale over sees no post-edge, but the pre-edge line is
+    extrapolated over all of it. From 12 to 20 eV of pre-edge a constant moves the
+    distances less than a line does, and below 12 eV neither can be relied on
+    (``benchmarks/pre_edge.py``).
+
+    Parameters
+    ----------
+    normalized : NormalizedBatch
+    axis : EnergyAxis
+
+    Returns
+    -------
+    normalized : NormalizedBatch
+        With a warning and the recipe of what was done, where a constant was.
+    mu : ndarray of float64, shape (k, n)
+
+    Raises
+    ------
+    CoverageError
+        If the pre-edge is shorter than 12 eV.
+    """
+    if axis.scale_range is None:
+        return normalized, normalized.flat
+    length = normalized.e0 - float(normalized.energy[0])
+    if normalized.recipe.get("method") != "pre_edge" or length >= LINE_FROM:
+        return normalized, normalized.norm
+    if length < CONSTANT_FROM:
+        raise CoverageError(
+            f"the scan starts {length:.1f} eV below the edge at {normalized.e0:.1f} eV; expected at least "
+            f"{CONSTANT_FROM:g} eV of pre-edge: measure from further below, or pass normalised data with "
+            "--normalized"
+        )
+    mu = normalized.norm * normalized.edge_step[:, np.newaxis] + normalized.pre_edge
+    below = normalized.energy <= normalized.e0 - max(CONSTANT_BELOW, CONSTANT_SHARE * length)
+    below[: min(3, below.size)] = True
+    signal = mu - mu[:, below].mean(axis=1, keepdims=True)
+    warning = (
+        f"only {length:.0f} eV of pre-edge: a constant was subtracted instead of a line, and the distance "
+        "may move by some hundredths of an Angstrom"
+    )
+    kept = tuple(text for text in normalized.warnings if "of pre-edge: a constant" not in text)
+    recipe = {**normalized.recipe, "npre": 0}
+    return replace(normalized, warnings=(*kept, warning), recipe=recipe), signal
 
 
 def as_normalized(energy: FloatArray, norm: FloatArray) -> NormalizedSpectrum:

@@ -19,7 +19,7 @@ from ..errors import XnetError
 from ..spectrum import FloatArray, ModelInput, NormalizedBatch, NormalizedSpectrum, Spectrum
 from .align import align
 from .edge import absorber_at, check_edges, identify
-from .normalize import as_normalized_many, check_spectrum, normalize_many
+from .normalize import as_normalized_many, check_spectrum, normalize_many, subtracted
 
 __all__ = ["PreparedBatch", "prepare", "prepare_many", "prepare_normalized", "prepare_rows"]
 
@@ -68,7 +68,10 @@ def _finish(
         return None, dict.fromkeys(rows.tolist(), error)
     warnings, wrong = check_edges(normalized, bundle, absorber)
     kept = np.array([i for i in range(rows.size) if i not in wrong], dtype=np.int64)
-    mu = normalized.flat if bundle.axis.scale_range is None else normalized.norm
+    try:
+        normalized, mu = subtracted(normalized, bundle.axis)
+    except XnetError as error:
+        return None, dict.fromkeys(rows.tolist(), error)
     aligned = align(normalized.energy, mu[kept], bundle.axis, near=normalized.e0)
     errors: dict[int, XnetError] = {int(rows[i]): error for i, error in wrong.items()}
     errors |= {int(rows[kept[i]]): error for i, error in aligned.errors.items()}
