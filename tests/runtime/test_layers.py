@@ -22,10 +22,11 @@ ROOMS = (
     {"output"},
     {"pipeline"},
     {"maps"},
-    {"page"},
-    {"cli"},
+    {"cli", "page"},
     {"__init__", "__main__"},
 )
+#: A prediction shows itself (repr, plot) with what `output` makes, loaded in the method that needs it.
+SHOWN = ("prediction", "output")
 LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}
 
 
@@ -60,8 +61,10 @@ def test_a_later_step_uses_an_earlier_one_and_never_the_other_way() -> None:
     wrong = [
         f"{name} imports {target}"
         for name, path in modules().items()
-        for target in imports(path, everywhere=True)
+        for everywhere in (True, False)
+        for target in imports(path, everywhere)
         if LEVEL.get(target.split(".")[0], -1) > LEVEL[name.split(".")[0]]
+        and not (everywhere and (name, target.split(".")[0]) == SHOWN)
     ]
     assert wrong == []
 
