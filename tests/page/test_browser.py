@@ -75,6 +75,15 @@ def test_a_dropped_file_is_answered(open_tab: Callable[..., Tab]) -> None:
     assert tab.wrong == []
 
 
+def test_a_copy_under_another_name_is_answered_too(open_tab: Callable[..., Tab], tmp_path: Path) -> None:
+    tab = open_tab()
+    for name in ("first.xdi", "second.xdi"):
+        (tmp_path / name).write_bytes(EXAMPLE.read_bytes())
+        tab.drop(tmp_path / name)
+        assert NUMBER.search(tab.shows(name))
+    tab.counts("2 of 2 spectra answered")
+
+
 def test_a_measured_file_gives_the_same_as_the_api(open_tab: Callable[..., Tab]) -> None:
     if not measured_files():
         pytest.skip("no measured spectra beside this clone")

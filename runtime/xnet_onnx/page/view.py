@@ -162,7 +162,7 @@ class View:
         dropper = pn.widgets.FileInput(
             multiple=True, stylesheets=[_style("drop")], margin=(8, 5), **self.wide
         )
-        dropper.param.watch(lambda _: self._on_drop(dropper.filename, dropper.value), "value")
+        dropper.param.watch(lambda *_: self._on_drop(dropper.filename, dropper.value), ["filename", "value"])
         return dropper
 
     def _download(self, name: str, filename: str, content: Callable[[], bytes]) -> Any:
