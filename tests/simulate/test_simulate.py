@@ -210,3 +210,46 @@ def test_a_calculation_that_is_stopped_leaves_no_answer(tmp_path: Path, root: Pa
     with pytest.raises(parts.WorkerLostError, match="signal 9"):
         parts.work(str(folder), key, parts.stop)
     assert not parts.has_answer(folder, key)
+
+
+def test_dask_workers_answer_the_same_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task is a folder and a key; a worker that loses its process is given the task again."""
+    distributed = pytest.importorskip("distributed")
+    from xnet_exporter.simulate import cluster
+
+    folder = parts.open_parts(tmp_path / "fe_k", Recipe())
+    items = [octahedron(), octahedron(26, 1.9, "lost")]
+    for item in items:
+        parts.ask(folder, item, Recipe(), 60.0)
+    keys = [parts.key_of(item.id) for item in items]
+    lost = keys[1]
+
+    def work(place: str, key: str) -> str:
+        begun = Path(place) / "begun"
+        if key == lost and not begun.exists():
+            begun.touch()
+            raise parts.WorkerLostError("the process was ended by signal 9")
+        fake_answer(Path(place), key)
+        return ""
+
+    monkeypatch.setattr(cluster, "work", work)
+    told: list[str] = []
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as local:
+        cluster.run_cluster(folder, keys, local.scheduler_address, lambda key, reason: told.append(key))
+    assert sorted(told) == sorted(keys)
+    assert (folder / "begun").exists()
+    assert all(parts.has_answer(folder, key) for key in keys)
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
+    from xnet_onnx.errors import XnetError
+    from xnet_onnx.maps import cluster as maps_cluster
+
+    monkeypatch.setattr(maps_cluster, "ANSWER_LIMIT", 1)
+    with pytest.raises(XnetError, match=r"no dask scheduler answers at 'tcp://127\.0\.0\.1:9'"):
+        run.simulate(some(tmp_path, octahedron()), tmp_path / "fe_k", scheduler="tcp://127.0.0.1:9")
