@@ -24,6 +24,11 @@ pytest.importorskip("feff10")
 SMALL = ("built-22-1859", "built-22-431")
 
 
+def arrays(folder: Path) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+    with np.load(folder / "spectra.npz") as opened:
+        return dict(opened)
+
+
 def committed(training: Path, ids: tuple[str, ...]) -> list[Cluster]:
     found = read_clusters(training / "fe_k_feff10_v1" / "structures.extxyz.gz")
     return [item for item in found if isinstance(item, Cluster) and item.id in ids]
@@ -190,8 +195,7 @@ def test_committed_spectra_are_reproduced(tmp_path: Path, root: Path) -> None:
         main, ["simulate", str(path), "--out", str(tmp_path / "fe_k"), "--workers", "2"]
     )
     assert result.exit_code == 0, result.output
-    new = np.load(tmp_path / "fe_k" / "spectra.npz")
-    old = np.load(root / "training" / "fe_k_feff10_v1" / "spectra.npz")
+    new, old = (arrays(folder) for folder in (tmp_path / "fe_k", root / "training" / "fe_k_feff10_v1"))
     rows = [old["id"].tolist().index(identity) for identity in new["id"].tolist()]
     assert len(rows) == len(SMALL)
     assert np.array_equal(new["energy"], old["energy"])
