@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -200,7 +201,10 @@ def read_clusters(path: Path) -> Iterator[Cluster | Rejected]:
     import ase.io
 
     try:
-        frames = ase.io.read(path, index=":", format="extxyz")
+        data = path.read_bytes()
+        # Whole, before it is read: ASE goes back and forth in the file, which is slow in a packed one.
+        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+        frames = ase.io.read(io.StringIO(text), index=":", format="extxyz")
     except (OSError, ValueError, KeyError, IndexError, EOFError, UnicodeDecodeError) as error:
         raise StructureError(
             f"{path} cannot be read as extended XYZ ({error}); expected a file from xnet-onnx structures"
