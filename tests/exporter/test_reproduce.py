@@ -98,7 +98,7 @@ def test_numbers_are_those_of_the_bundle(
     for line in own:
         row = data[line["id"]]
         values, _ = align_one(row.energy, row.mu, bundle.axis)
-        members = run_ensemble(bundle, values[np.newaxis])[0]
+        members = run_ensemble(bundle, values[np.newaxis], np.array([row.absorber]))[0]
         error = members.mean(axis=0) - row.g2
         deviation = np.sqrt(((members - members.mean(axis=0)) ** 2).sum(axis=0) / (len(members) - 1))
         mse.append(np.mean(error**2))

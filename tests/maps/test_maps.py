@@ -107,6 +107,7 @@ def test_nexus_says_which_array_and_which_axis(tmp_path: Path) -> None:
     assert found.image == (energy.size, 1)
 
 
+@pytest.mark.slow
 def test_tiff(tmp_path: Path, expected: Maps) -> None:
     energy, stack = cube()
     (tmp_path / "energies.txt").write_text("# eV\n" + "\n".join(f"{value:.6f}" for value in energy))
@@ -144,6 +145,7 @@ def test_energies_in_kev_from_the_end_and_repeated(tmp_path: Path, expected: Map
     assert "averaged" in both.notes[0]
 
 
+@pytest.mark.slow
 def test_mask(tmp_path: Path, expected: Maps) -> None:
     energy, stack = cube()
     path = hdf5(tmp_path / "stack.h5", energy, stack)
@@ -286,6 +288,7 @@ def test_data_in_other_files_is_not_followed(tmp_path: Path) -> None:
         predict_map(tmp_path / "outer.h5")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(path.name for path in CRASHERS.glob("hdf5-*")))
 def test_what_makes_libhdf5_crash_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "TIME_LIMIT", 3)

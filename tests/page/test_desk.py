@@ -88,6 +88,7 @@ def test_too_much_is_refused_and_the_rest_stays(desk: Desk, monkeypatch: pytest.
     assert isinstance(desk.answers[0].result, xnet_onnx.Prediction)
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_the_same() -> None:
     pytest.importorskip("panel", reason="the app needs the extra [page]")
     pane = pytest.importorskip("panel.pane")

@@ -402,6 +402,7 @@ def test_models_that_fail_when_they_run(
     assert not passed
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of Linux")
 @pytest.mark.parametrize(
     ("code", "reason"),
@@ -420,6 +421,7 @@ def test_limits_of_a_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code
         run_child("harmful", [], b"", 5.0 if "sleep" in code else 60.0)
 
 
+@pytest.mark.slow
 def test_a_stranger_s_bundle_is_used(folder: Path, passed: set[str]) -> None:
     """Another graph of the same function, so of another hash, after its trial."""
     onnx = pytest.importorskip("onnx")

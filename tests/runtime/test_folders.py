@@ -142,6 +142,7 @@ def test_wrong_uses(folder: Path) -> None:
     assert "cannot be written" in run("made", "--csv", "none/out.csv", code=1).stderr
 
 
+@pytest.mark.slow
 def test_resume_after_any_cut(folder: Path) -> None:
     run("made", "--csv", "out.csv", code=1)
     whole = Path("out.csv").read_bytes()
@@ -161,6 +162,7 @@ def test_resume_does_not_mix_models(folder: Path) -> None:
     assert "was made with other settings (other 0.1" in run("made", *RESUME, code=1).stderr
 
 
+@pytest.mark.slow
 def test_resume_does_not_mix_options(folder: Path) -> None:
     run("made/a.xdi", "made/b é.prj", "--csv", "out.csv", code=1)
     before = Path("out.csv").read_bytes()
@@ -173,6 +175,7 @@ def test_resume_does_not_mix_options(folder: Path) -> None:
     assert Path("out.csv").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_resume_does_changed_files_again(folder: Path) -> None:
     names = [f"made/{i}.xdi" for i in range(4)]
     for name in names:
@@ -211,6 +214,7 @@ def test_one_process_at_a_time(folder: Path) -> None:
     run("made/a.xdi", "--csv", "out.csv", code=0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is of Linux only")
 def test_a_full_disk(folder: Path) -> None:
     result = run("made/a.xdi", "--csv", "/dev/full", code=1)
@@ -231,6 +235,7 @@ def test_a_full_disk(folder: Path) -> None:
         assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
 def test_what_is_written_before_the_disk_is_full_stays_whole(folder: Path) -> None:
     (folder / "many").mkdir()
@@ -363,6 +368,7 @@ def test_an_error_names_its_file_once(folder: Path) -> None:
 # figures and folders that are watched --------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--plot", "--compare", "--series"])
 def test_figures(folder: Path, option: str) -> None:
     pytest.importorskip("matplotlib")
@@ -375,6 +381,7 @@ def test_figures(folder: Path, option: str) -> None:
         assert result.stdout == "", "refused before the work"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("option", "pages"), [("--plot", 3), ("--compare", 2), ("--series", 1)])
 def test_a_figure_is_a_page(folder: Path, option: str, pages: int) -> None:
     pytest.importorskip("matplotlib")
@@ -412,6 +419,7 @@ def test_arrivals(folder: Path) -> None:
     assert later == [["made/new.xdi"], ["made/new.xdi"]]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_watch(folder: Path) -> None:
     (folder / "today").mkdir()

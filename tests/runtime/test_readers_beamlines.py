@@ -482,6 +482,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(data=damaged())
 def test_damaged_samples_give_a_spectrum_or_one_of_our_errors(data: bytes) -> None:

@@ -266,6 +266,7 @@ def test_a_hang_of_the_hdf5_library_is_ended(tmp_path, monkeypatch) -> None:
         read_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 1000, "x.h5")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "tests" / "maps" / "crashers").iterdir()), ids=lambda path: path.name
 )

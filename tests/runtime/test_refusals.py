@@ -148,6 +148,7 @@ def test_a_glitch_is_named(at: float, bundle: Bundle) -> None:
         prepare(taken(energy, spiked), bundle)
 
 
+@pytest.mark.slow
 def test_noise_is_no_glitch() -> None:
     energy, mu = scorodite_mu()
     for seed in range(20):
@@ -264,6 +265,7 @@ def test_names_of_elements_and_edges() -> None:
 # Energy ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(shift=st.floats(-10.0, 10.0))
 def test_the_prediction_does_not_depend_on_the_energy_scale(shift: float) -> None:

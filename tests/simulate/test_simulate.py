@@ -111,6 +111,7 @@ def test_a_set_is_made_added_to_and_read_by_train(tmp_path: Path, without_feff: 
     assert record["versions"]["feff10-rs"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on(tmp_path: Path, without_feff: list[str]) -> None:
     out = tmp_path / "fe_k"
     path = some(tmp_path, octahedron(), octahedron(26, 2.0, "interrupt"), octahedron(26, 1.9, "short"))

@@ -156,6 +156,7 @@ def test_radii_and_distances() -> None:
         assert donor_distance(donor, radius)[0] == pytest.approx(measured, abs=0.07)
 
 
+@pytest.mark.slow
 def test_complexes_are_whole_and_the_same_for_a_seed() -> None:
     pytest.importorskip("rdkit")
     pytest.importorskip("pymatgen")

@@ -72,7 +72,11 @@ def survey(stack: Stack, mask: BoolArray | None, bundle: Bundle, normalized: boo
         reason; if no pixel has usable numbers.
     """
     shape = Spectrum(stack.energy, np.zeros_like(stack.energy), stack.label, stack.element, stack.edge)
-    digest, steps, mu = _look(stack, mask, absorber_of(shape, bundle).energy)
+    try:
+        edge_energy = absorber_of(shape, bundle).energy
+    except XnetError as error:
+        raise type(error)(f"{stack.label}, the mean spectrum: {error}") from error
+    digest, steps, mu = _look(stack, mask, edge_energy)
     if not len(mu):
         raise SpectrumError(
             f"{stack.label}: every pixel looked at is masked, constant, or holds NaN or infinity; expected "
