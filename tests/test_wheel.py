@@ -45,9 +45,9 @@ def test_wheel_holds_what_it_should(wheel: Path) -> None:
     for wanted in (
         "xnet_onnx/py.typed",
         "xnet_exporter/commands.py",
-        "xnet_models/fe_k/bundle.json",
-        "xnet_models/fe_k/ensemble.onnx",
-        "xnet_models/fe_k/member_14.onnx",
+        "xnet_models/k_3d/bundle.json",
+        "xnet_models/k_3d/ensemble.onnx",
+        "xnet_models/k_3d/member_14.onnx",
     ):
         assert wanted in names
     assert not [name for name in names if "training/" in name or name.startswith("tests/")]

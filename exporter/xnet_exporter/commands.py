@@ -113,7 +113,7 @@ def train(
     metavar="BUNDLE",
     help="Folder of the bundle to make.",
 )
-@click.option("--name", default="fe_k", show_default=True, help="Name of the bundle.")
+@click.option("--name", default="k_3d", show_default=True, help="Name of the bundle.")
 @click.option(
     "--bundle-version",
     metavar="VERSION",

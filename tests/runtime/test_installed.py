@@ -78,7 +78,7 @@ def test_the_command_names_them(site: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(importlib.metadata, "distribution", lambda _name: found(site))
     done = CliRunner().invoke(main, ["verify"])
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("xnet-onnx 1.0.0: 2 files as in its wheel\nfe_k ")
+    assert done.stdout.startswith("xnet-onnx 1.0.0: 2 files as in its wheel\nk_3d ")
     (site / "xnet_onnx" / "extra\n.py").write_bytes(b"3\n")
     (site / "xnet_onnx" / "__init__.py").unlink()
     done = CliRunner().invoke(main, ["verify"])

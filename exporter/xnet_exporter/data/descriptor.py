@@ -86,7 +86,7 @@ def neighbours(atoms: Atoms, absorber: int, cutoff: float) -> tuple[FloatArray, 
     if atoms.pbc.any():
         from ase.neighborlist import neighbor_list
 
-        centre, neighbour, distance = neighbor_list("ijd", atoms, cutoff)  # type: ignore[no-untyped-call]
+        centre, neighbour, distance = neighbor_list("ijd", atoms, cutoff)
         chosen = centre == absorber
         r, z = distance[chosen], atoms.numbers[neighbour[chosen]]
     else:

@@ -24,9 +24,9 @@ from xnet_onnx.preprocess.align import align_one
 from xnet_onnx.spectrum import FloatArray
 from xnet_onnx.uncertainty.verdict import Assessment, assess
 
+from ..calibrate.distortions import broadened_input
 from ..data.measured import measured_references
 from ..data.sets import Row, TrainingSet, hold_out, select_axis
-from ..train.augment import broaden
 
 __all__ = [
     "HeldOut",
@@ -127,11 +127,10 @@ def model_inputs(rows: tuple[Row, ...], bundle: Bundle, broadening: float = 0.0)
     -------
     ndarray of float32, shape (n, axis.count)
     """
-    inputs = []
-    for row in rows:
-        energy, mu = broaden(row.energy, row.mu, broadening)
-        inputs.append(align_one(energy, mu, bundle.axis)[0])
-    return np.stack(inputs)
+    if broadening == 0.0:
+        return np.stack([align_one(row.energy, row.mu, bundle.axis)[0] for row in rows])
+    # Broadening moves the half-step energy; where the calculation ends just there, its end is held.
+    return np.stack([broadened_input(row, bundle.axis, broadening) for row in rows]).astype(np.float32)
 
 
 def absorbers_of(rows: tuple[Row, ...] | list[Row]) -> npt.NDArray[np.int64]:

@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 FORMAT = 2
-DEFAULT_BUNDLE = "fe_k"
+DEFAULT_BUNDLE = "k_3d"
 MAX_POINTS = 10_000
 MAX_MEMBERS = 1000
 
@@ -86,7 +86,7 @@ class Bundle:
 
     @property
     def title(self) -> str:
-        """Name and version: "fe_k 1.0.0"."""
+        """Name and version: "k_3d 1.0.0"."""
         return f"{self.name} {self.version}"
 
     def absorber(self, element: str) -> Absorber:

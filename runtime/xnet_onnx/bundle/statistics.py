@@ -181,7 +181,9 @@ def split_arrays(value: Any, path: str, arrays: dict[str, FloatArray]) -> Any:
     if isinstance(value, dict):
         left = {key: split_arrays(item, f"{path}.{key}", arrays) for key, item in value.items()}
         return {key: item for key, item in left.items() if f"{path}.{key}" not in arrays}
-    if isinstance(value, list) and value and not isinstance(value[0], dict | str):
+    if isinstance(value, np.ndarray):
+        arrays[path] = value
+    elif isinstance(value, list) and value and not isinstance(value[0], dict | str):
         if len(value) > SHORT or isinstance(value[0], list):
             arrays[path] = np.array(value, dtype=np.float64)
     elif isinstance(value, list):
