@@ -194,9 +194,3 @@ def test_perturbed_copies(bundle: Bundle) -> None:
     for copy in copies[len(SHIFTS) :]:
         assert np.gradient(copy).max() < np.gradient(step).max()
         assert np.interp(0.5, copy, energy) == pytest.approx(0.0, abs=0.02)
-
-
-def test_expected_error_is_better_than_sigma(bundle: Bundle) -> None:
-    for condition in ("calculated", "broadened"):
-        found = metrics_of(bundle)["held_out"][condition]["confidence"]
-        assert found["expected_mse_pearson"] > found["sigma_mse_pearson"]

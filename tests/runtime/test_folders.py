@@ -47,9 +47,9 @@ def folder(tmp_path, monkeypatch) -> Path:
     (made / "below" / "notes.txt").write_text("nothing to read\nbeamtime 12, 4 samples\n")
     (made / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
     (made / "manuscript").write_bytes(b"%PDF-1.5\n" + bytes(64))
-    cobalt = scan(7709.0)
+    gadolinium = scan(7243.0)
     (made / "below" / "z.dat").write_text(
-        f"# energy mu\n{table([*zip(cobalt, step(cobalt, 7709.0), strict=True)])}"
+        f"# energy mu\n{table([*zip(gadolinium, step(gadolinium, 7243.0), strict=True)])}"
     )
     return tmp_path
 
@@ -84,7 +84,7 @@ def test_a_folder_gives_one_row_a_spectrum(folder: Path) -> None:
     assert [row["status"] for row in found] == ["ok", "ok", "error", "ok", "error", "error"]
     assert "chi(k)" in found[2]["error"]
     assert found[4]["error"]
-    assert "Co K (7709 eV)" in found[5]["error"]
+    assert "Gd L3 (7243 eV)" in found[5]["error"]
     assert result.stdout == ""
     assert "Error: made/b é.prj:chi: the group is chi(k)" in result.stderr
     said = "3 of 6 with a distance, 3 failed; 3 files skipped, no spectra ("
@@ -326,7 +326,7 @@ def test_a_line_fits_the_terminal(folder: Path, monkeypatch: pytest.MonkeyPatch,
     lines = result.stdout.splitlines()
     assert len(lines) == 5
     assert all(_width(line) <= width for line in lines)
-    at = {lines[0].index("first shell")} | {_width(line[: line.index("2.07 A")]) for line in lines[1:]}
+    at = {lines[0].index("first shell")} | {_width(line[: line.index("2.01 A")]) for line in lines[1:]}
     assert len(at) == 1
     assert "4 of 7 with a distance, 3 failed; 3 files skipped" in result.stderr
 
@@ -345,7 +345,7 @@ def test_the_interval_comes_first(folder: Path) -> None:
 
 def test_outside_is_counted_and_said(folder: Path) -> None:
     energy, mu = scorodite_mu()
-    flat = np.column_stack([energy, 1.0 - np.exp(-6.0 * (mu - mu.min()))])
+    flat = np.column_stack([energy, 1.0 - np.exp(-12.0 * (mu - mu.min()))])
     Path("flat.dat").write_text("# energy mu\n" + table(flat))
     result = run("flat.dat", "made/a.xdi", code=0)
     assert "1 of 2 with a distance, 1 outside" in result.stderr

@@ -70,7 +70,7 @@ def test_model_inputs(stack: tuple[np.ndarray, np.ndarray], bundle: Bundle, norm
         assert found.label == alone.label
         assert found.warnings == alone.warnings
         assert found.values == pytest.approx(alone.values, abs=1e-6)
-        assert found.energy == pytest.approx(alone.energy, abs=1e-9)
+        assert found.energy == pytest.approx(alone.energy, abs=1e-6)
         assert found.preprocessing == pytest.approx(alone.preprocessing)
     assert 30 < good < len(spectra) - 5
 

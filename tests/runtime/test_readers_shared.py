@@ -1,6 +1,7 @@
 """The collected files: each of experimental reads right, each of negative is refused for its real defect."""
 
 import gc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +31,8 @@ PROJECT = {
     "Hematite": (0.0, 7126.9),
     "Lepidocrocite": (1.65980000000036, 7128.2),
 }
+#: The model of one element: what is not iron is refused.
+IRON = load_bundle(Path(__file__).parents[2] / "models" / "xnet_models" / "fe_k")
 NEGATIVE = {
     "Eu2O3_eu_l3_001.xdi": "element Eu .Eu L3 edge.",
     "MnO_rt_01.xdi": "element Mn .Mn K edge.",
@@ -83,7 +86,7 @@ def test_every_negative_file_is_known() -> None:
 @pytest.mark.parametrize("name", NEGATIVE)
 def test_negative_files(name: str) -> None:
     with pytest.raises(XnetError, match=NEGATIVE[name]):
-        prepare(read(SHARED / "negative" / name), load_bundle())
+        prepare(read(SHARED / "negative" / name), IRON)
 
 
 @pytest.mark.parametrize("name", ["Eu2O3_eu_l3_001.xdi", "co_metal_rt.xdi"])
@@ -91,7 +94,7 @@ def test_metadata_do_not_override_physics(name: str) -> None:
     from xnet_onnx.readers import Choice
 
     with pytest.raises(XnetError, match=r"Eu L3 \(6977|starts above the Fe K edge.*Co K"):
-        prepare(read(SHARED / "negative" / name, Choice(element="Fe", edge="K")), load_bundle())
+        prepare(read(SHARED / "negative" / name, Choice(element="Fe", edge="K")), IRON)
 
 
 @pytest.mark.parametrize("name", ["index.csv", "references.extxyz"])

@@ -15,12 +15,14 @@ from xnet_onnx.preprocess.prepare import prepare
 from xnet_onnx.readers import Choice, read, read_bytes
 from xnet_onnx.spectrum import NormalizedBatch, Spectrum
 
+from ..conftest import ROOT
 from ..synthetic import EXAMPLE, scan, scorodite, scorodite_mu, step, table, xdi
 
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return load_bundle()
+    """The model of one element, which refuses all others."""
+    return load_bundle(ROOT / "models" / "xnet_models" / "fe_k")
 
 
 def taken(energy: np.ndarray, mu: np.ndarray, header: str = "# energy mu") -> Spectrum:

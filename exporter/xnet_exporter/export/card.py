@@ -273,7 +273,7 @@ def model_card(card: dict[str, Any]) -> str:
         "- sigma is the spread of the members, not the error: see the coverage above. Errors that all "
         "members share (theory against experiment) are not in it.",
         "- It was trained on calculated spectra of single sites. A measured spectrum is the mean over "
-        "all iron in the beam: mixtures of sites and phases give a mean of curves at best.",
+        "all atoms of the element in the beam: mixtures of sites and phases give a mean of curves at best.",
         "- FEFF's muffin-tin potentials are poor for long bonds, open structures and, in part, for "
         "cyanide and carbonyl ligands; there theory and experiment differ and so does the prediction.",
         "- Self-absorption in fluorescence flattens the white line and is not corrected.",
