@@ -151,7 +151,7 @@ def cases(threads: int, batch: int, outputs: int) -> dict[str, Callable[[], obje
         "a": loop(members),
         "b": loop(traced),
         "c": lambda: np.stack([s.run(["g2"], {"spectrum": inputs})[0] for s in sessions], axis=1),
-        "d": lambda: run_ensemble(bundle, inputs, threads),
+        "d": lambda: run_ensemble(bundle, inputs, absorbers, threads),
         "e": lambda: predict_many(spectra, bundle=bundle, threads=threads),
         "m": lambda: predict_chunk(bundle, spectra[0].energy, mu, settings),
     }

@@ -207,8 +207,14 @@ def other_element(group: Any, bundle: Bundle) -> str | None:
     bkg = getattr(getattr(group, "athena_params", None), "bkg", None)
     stated = (getattr(group, "element", None), getattr(group, "atsym", None), getattr(bkg, "z", None))
     names = [name.strip().capitalize() for name in stated if isinstance(name, str) and name.strip()]
-    if not names or names[0] in [one.element for one in bundle.absorbers]:
+    if not names:
         return None
+    known = {one.element: one for one in bundle.absorbers}
+    if names[0] in known:
+        energy = np.asarray(getattr(group, "energy", ()), dtype=np.float64)
+        low, high = known[names[0]].e0_range
+        over = energy.size == 0 or (np.nanmin(energy) <= high and np.nanmax(energy) >= low)
+        return None if over else names[0]
     xraydb = larch_module("xraydb")
     try:
         edges = xraydb.xray_edges(names[0])
@@ -239,7 +245,7 @@ def check_element(group: Any, bundle: Bundle) -> None:
     if other is not None:
         raise ElementError(
             f"the group says its element is {other}; the model {bundle.title} knows {bundle.knows} "
-            "only: correct group.atsym if it is wrong"
+            "only, and its energies must go over that edge: correct group.atsym if it is wrong"
         )
 
 

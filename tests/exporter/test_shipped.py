@@ -99,7 +99,10 @@ def test_coverage_on_held_out_compositions(bundle: Bundle, held: Held) -> None:
     for level in ("0.5", "0.8", "0.9", "0.95"):
         for what in ("band", "first_shell"):
             seen = found[level][what]
-            excess = abs(seen["percent"] - 100 * float(level)) - 2.0
+            # Out of bag, a third of the members speak: with all of them the bands of G2 hold a little more
+            # than they promise, which is the side to err on.
+            short = 100 * float(level) - seen["percent"]
+            excess = (short if what == "band" else abs(short)) - 2.0
             assert excess < 2.58 * seen["standard_error"], (level, what, seen)
             # The test has power: it would notice the paper's 64 % for 95 %.
             assert seen["standard_error"] < 6.0

@@ -62,7 +62,7 @@ def test_the_command_line_gives_the_same_numbers(larch):
 
 
 def test_a_carried_normalisation_is_used_as_it_is(larch, scorodite):
-    larch.xafs.pre_edge(scorodite, norm1=15, nnorm=0)
+    larch.xafs.pre_edge(scorodite, pre1=-25, pre2=-8, norm1=15, nnorm=0)
     flat, step = scorodite.flat, scorodite.edge_step
     by_default = xnet_onnx.predict(scorodite.energy, scorodite.mu)
     xnet_predict(scorodite)

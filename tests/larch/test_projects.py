@@ -125,7 +125,7 @@ def odd_project(scorodite, write_prj):
     noisy.mu = np.random.default_rng(0).normal(size=noisy.mu.size)
     noisy.e0, noisy.edge_step = 7126.8, 1.0
     other.atsym, other.edge = "Co", "K"
-    copper.energy = copper.energy + 1867.0
+    copper.energy = copper.energy + 3241.0  # gallium: no model knows it
     return write_prj(
         ("good", good, 0.0),
         ("noise", noisy, 0.0),

@@ -157,6 +157,11 @@ class Ensemble(nn.Module):
         with torch.no_grad():
             last.bias.copy_(mean.expand_as(last.bias))
 
+    @property
+    def absorbers(self) -> tuple[int, ...]:
+        """Atomic numbers of the absorbers that the network is told."""
+        return self.network.absorbers
+
     def forward(self, spectrum: Tensor, absorber: Tensor | None = None) -> Tensor:
         """Predict G2.
 
