@@ -130,6 +130,7 @@ def cases(threads: int, batch: int, outputs: int) -> dict[str, Callable[[], obje
     bundle = load_bundle()
     spectra = map_spectra(batch, grids=False)
     inputs = np.stack([item.values for item in prepare_many(spectra, bundle) if isinstance(item, ModelInput)])
+    absorbers = np.full(len(inputs), 26, dtype=np.int64)
     mu = np.stack([spectrum.mu for spectrum in spectra])
     settings = Settings(threads=threads)
     tensor = torch.from_numpy(inputs).unsqueeze(1)
