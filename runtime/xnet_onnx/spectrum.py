@@ -1,4 +1,4 @@
-"""The data that travel along the road: a spectrum as read, and as normalised."""
+"""The data that travel through the pipeline: a spectrum as read, and as normalised."""
 
 from __future__ import annotations
 

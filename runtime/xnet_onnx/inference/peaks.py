@@ -1,4 +1,4 @@
-"""Step 5 of the road: from the members' curves to distances.
+"""Step 3: from the members' curves to distances.
 
 Peaks of G2 mark interatomic distances (paper section 3.1). Their positions are
 read between the grid points: each atom adds a Gaussian of known width, so three

@@ -4,7 +4,7 @@
 >>> maps = predict_map("stack.h5")                 # doctest: +SKIP
 >>> maps.first_shell                               # doctest: +SKIP
 
-The road of a stack, one module per step::
+The pipeline of a stack, one module per step::
 
     stack (what is in the file) -> survey (is it this edge? how high is it?)
       -> layout (rectangles of pixels) -> predict_chunk -> parts (a file a chunk) -> output (maps.h5)

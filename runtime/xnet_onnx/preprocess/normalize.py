@@ -1,4 +1,4 @@
-"""Step 2 of the road: e0, pre-edge line, post-edge polynomial, edge step, flat.
+"""Step 2: e0, pre-edge line, post-edge polynomial, edge step, flat.
 
 The definitions and the defaults are those of ``larch.xafs.pre_edge`` of Larch
 2026.3, so that a Larch user finds the numbers of the session again; the parity

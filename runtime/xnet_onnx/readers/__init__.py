@@ -1,4 +1,4 @@
-"""Step 1 of the road: a file to a `Spectrum`, or to several.
+"""Step 1: a file to a `Spectrum`, or to several.
 
 A file becomes tables (columns with labels and metadata) by one of the parsers,
 chosen by what the file holds and not by its name (`formats`); a table becomes a
