@@ -3,7 +3,6 @@
 import gzip
 import subprocess
 import sys
-import time
 import zlib
 
 import numpy as np
@@ -20,6 +19,7 @@ from xnet_onnx.readers.text import number, split_lines, unpack
 from xnet_onnx.readers.xdi import parse_xdi
 from xnet_onnx.spectrum import Spectrum
 
+from ..limits import ends
 from ..synthetic import ROOT, athena, athena_group, athena_json, scorodite_mu, table, xdi
 
 ENERGY, MU = scorodite_mu()
@@ -199,10 +199,8 @@ def first_error(data: bytes) -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_limits(name: str) -> None:
     data = HOSTILE[name]()
-    start = time.perf_counter()
-    with pytest.raises(XnetError):
+    with ends(), pytest.raises(XnetError):
         first_error(data)
-    assert time.perf_counter() - start < 10.0
 
 
 CHILD = """
@@ -276,10 +274,8 @@ def test_what_fuzzing_found(path, monkeypatch) -> None:
     from xnet_onnx.readers import child
 
     monkeypatch.setattr(child, "TIME_LIMIT", 3)
-    start = time.perf_counter()
-    with pytest.raises(ReadError):
+    with ends(), pytest.raises(ReadError):
         first_error(path.read_bytes())
-    assert time.perf_counter() - start < 10.0
 
 
 @pytest.mark.slow
