@@ -119,7 +119,7 @@ def cases(threads: int, batch: int, outputs: int) -> dict[str, Callable[[], obje
     import numpy as np
     import torch
 
-    from xnet_onnx.bundle.load import load_bundle, read_verified
+    from xnet_onnx.bundle.load import load_bundle, read_models
     from xnet_onnx.inference.ensemble import open_session, run_ensemble
     from xnet_onnx.maps.job import Settings
     from xnet_onnx.maps.predict_chunk import predict_chunk
@@ -139,7 +139,8 @@ def cases(threads: int, batch: int, outputs: int) -> dict[str, Callable[[], obje
         warnings.simplefilter("ignore")  # torch.jit is on its way out, and still what a script would use
         traced = [torch.jit.freeze(torch.jit.trace(member, tensor)) for member in members]
     names = [f"member_{i:02d}.onnx" for i in range(15)]
-    sessions = [open_session(read_verified(bundle.path, name, bundle.card), threads) for name in names]
+    models = read_models(bundle.path, names, bundle.card).values()
+    sessions = [open_session(model, threads) for model in models]
 
     def loop(networks: list[Any]) -> Callable[[], object]:
         def run() -> object:

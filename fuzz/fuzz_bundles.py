@@ -25,7 +25,8 @@ import numpy as np
 import onnx
 
 from xnet_onnx.bundle.check import OPSETS, check_model
-from xnet_onnx.bundle.load import default_bundle_path, load_bundle
+from xnet_onnx.bundle.external import WEIGHTS, link
+from xnet_onnx.bundle.load import default_bundle_path, load_bundle, read_models
 from xnet_onnx.bundle.shapes import OPERATORS, cost_of
 from xnet_onnx.bundle.wire import read_graph
 from xnet_onnx.child import limit_memory
@@ -155,14 +156,21 @@ def one_case(number, folder):
     if draw.random() < 0.4:
         text = json.dumps(change_json(card, draw))
         (folder / "bundle.json").write_text(text)
-        for name in ("ensemble.onnx", "member_00.onnx", "statistics.npz"):
+        for name in ("ensemble.onnx", "member_00.onnx", "weights.bin", "statistics.npz"):
             if (source / name).is_file() and not (folder / name).exists():
                 shutil.copy(source / name, folder / name)
         bundle = load_bundle(folder)
         golden = json.loads((source / "golden.json").read_text())
         predict(np.array(golden["energy"]), np.array(golden["norm"]), normalized=True, bundle=bundle)
         return
-    data = change_graph((source / "member_00.onnx").read_bytes(), draw)
+    name = "member_00.onnx"
+    if draw.random() < 0.2:
+        data = (source / name).read_bytes()
+        at = draw.randrange(len(data))
+        data = data[:at] + bytes(draw.randrange(256) for _ in range(draw.randrange(4))) + data[at + 1 :]
+        data = link(data, (source / WEIGHTS).read_bytes(), "fuzz")
+    else:
+        data = change_graph(read_models(source, [name], card)[name], draw)
     (folder / "m.onnx").write_bytes(data)
     check_model(data, "fuzz", inputs=475, output=(50,))
     compare_shapes(data)

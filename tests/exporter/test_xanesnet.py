@@ -14,6 +14,7 @@ from torch import nn
 
 from xnet_exporter.export.xanesnet import import_xanesnet
 from xnet_onnx import DataSetError, load_bundle
+from xnet_onnx.bundle.load import read_models
 from xnet_onnx.cli import main
 from xnet_onnx.cli.verification import verify_bundle
 from xnet_onnx.inference.ensemble import open_session, run_ensemble
@@ -105,7 +106,8 @@ def test_parity(tmp_path: Path, kind: str, activation: str, outputs: int, member
             # XANESNET's vector starts with G1 where it has 51 values.
             expected = model(torch.from_numpy(x)).numpy()[:, -50:]
         np.testing.assert_allclose(found[:, i], expected, atol=1e-5)
-        single = open_session((tmp_path / "b" / f"member_{i:02d}.onnx").read_bytes())
+        name = f"member_{i:02d}.onnx"
+        single = open_session(read_models(bundle.path, [name], bundle.card)[name])
         np.testing.assert_allclose(single.run(None, {"spectrum": x})[0], expected, atol=1e-5)
 
 

@@ -20,7 +20,7 @@ from xnet_onnx.inference.ensemble import run_ensemble
 
 def test_shipped_bundle_is_whole(bundle: Bundle) -> None:
     done = verify_bundle(bundle)
-    assert done.files == bundle.members + 6
+    assert done.files == bundle.members + 7
     assert done.golden_difference < 1e-4
     assert done.member_difference < 1e-5
     assert bundle.members == 15
@@ -70,13 +70,15 @@ def flip_a_byte(folder: Path) -> None:
         (lambda folder: (folder / "bundle.json").write_text("[" * 100_000), "is not JSON"),
         (
             edit(lambda card: card.update(format=1)),
-            "runs format 2: convert",
+            "runs format 3: convert",
         ),
-        (edit(lambda card: card.update(format=3)), "format 3"),
+        (edit(lambda card: card.update(format=2)), "format 2.* convert it with xnet-onnx export --convert"),
+        (edit(lambda card: card.update(format=4)), "format 4.* install the version the bundle was made for"),
         (edit(lambda card: card.update(statistics_version=1)), "run xnet-onnx calibrate again"),
         (edit(lambda card: card.pop("axis")), "axis"),
         (edit(lambda card: card["axis"].update(kind="wave")), "wave"),
         (edit(lambda card: card["files"].pop("ensemble.onnx")), "records no SHA-256"),
+        (edit(lambda card: card["files"].pop("weights.bin")), "records no SHA-256 for weights"),
     ],
 )
 def test_a_damaged_bundle_is_refused(copy: Path, damage: Callable[[Path], None], message: str) -> None:

@@ -19,7 +19,9 @@ import pytest
 
 from xnet_onnx import predict
 from xnet_onnx.bundle.check import check_model
-from xnet_onnx.bundle.load import Bundle, default_bundle_path, load_bundle, read_verified
+from xnet_onnx.bundle.external import WEIGHTS, link
+from xnet_onnx.bundle.files import MAX_FILE_BYTES
+from xnet_onnx.bundle.load import Bundle, default_bundle_path, load_bundle, read_models, read_verified
 from xnet_onnx.bundle.shapes import MAX_PRODUCTS, ROWS, cost_of
 from xnet_onnx.bundle.statistics import (
     PROPERTIES,
@@ -111,7 +113,7 @@ def large(path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize(
-    "name", ["bundle.json", "ensemble.onnx", "golden.json", "README.md", "member_00.onnx"]
+    "name", ["bundle.json", "ensemble.onnx", WEIGHTS, "golden.json", "README.md", "member_00.onnx"]
 )
 def test_what_is_no_regular_file(folder: Path, name: str, make: Callable[[Path], None], found: str) -> None:
     bundle = load_bundle(folder)
@@ -126,6 +128,125 @@ def test_a_link_to_a_file_is_followed(folder: Path, tmp_path: Path) -> None:
     (folder / "ensemble.onnx").rename(tmp_path / "blob")
     (folder / "ensemble.onnx").symlink_to(tmp_path / "blob")
     assert load_bundle(folder).model == load_bundle().model
+
+
+# --- weights that lie in a file of their own ----------------------------------------------------------
+
+
+def external(dims: tuple[int, ...] = (475, 100), kind: int = 1, flag: int = 1, **entries: object) -> Any:
+    """A weight that refers to a file; good unless something else is asked for."""
+    onnx = pytest.importorskip("onnx")
+    size = 4 * int(np.prod(dims, dtype=object))
+    made = onnx.TensorProto(name="w", data_type=kind, dims=dims, data_location=flag)
+    for key, value in ({"location": WEIGHTS, "offset": 8, "length": size} | entries).items():
+        for one in value if isinstance(value, list) else [value]:
+            if one is not None:
+                made.external_data.add(key=key, value=str(one))
+    return made
+
+
+def test_weights_are_put_back_where_they_were() -> None:
+    weights = np.random.default_rng(0).normal(size=2 + 475 * 100).astype(np.float32)
+    inside = model(weights=[tensor("w", weights[2:].reshape(475, 100)), shape()])
+    linked = link(model(weights=[external(), shape()]), weights.tobytes(), "m.onnx")
+    assert linked == inside
+    check_model(linked, "m.onnx", inputs=475, output=(2, 50))
+    assert link(inside, b"", "m.onnx") == inside
+
+
+SIZE = 8 + 4 * 475 * 100
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "../weights.bin",
+        "/etc/passwd",
+        "a/weights.bin",
+        "weights.bin\0",
+        "./weights.bin",
+        "",
+        None,
+        "bundle.json",
+    ],
+)
+def test_weights_in_any_other_file(location: str | None) -> None:
+    data = model(weights=[external(location=location), shape()])
+    with bounded(), pytest.raises(BundleError, match="'w' are kept outside the model file, in") as caught:
+        link(data, bytes(SIZE), "m.onnx")
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"offset": 12}, "are bytes 12 and 190000 more of 190008"),
+        ({"offset": -4}, "are bytes -4 and"),
+        ({"offset": 1 << 62}, "are bytes"),
+        ({"offset": "9" * 400}, "are bytes"),
+        ({"offset": "0x8"}, "are bytes 0x8"),
+        ({"offset": "\u0668"}, "are bytes"),
+        ({"length": 4}, "are bytes 8 and 4 more"),
+        ({"length": -1}, "are bytes"),
+        ({"dims": (-1, -1), "length": 4}, "are bytes"),
+        ({"dims": (1 << 40, 1 << 20), "length": 8}, "are bytes"),
+        ({"dims": (475, 101)}, "are bytes"),
+        ({"dims": (0, 5), "length": 4}, "are bytes"),
+        ({"dims": (1,) * 9, "length": 4}, "more than 8|of type"),
+        ({"length": None}, "kept outside the model file with location, offset; expected"),
+        ({"offset": [8, 8]}, "kept outside the model file with"),
+        ({"location": [WEIGHTS, WEIGHTS]}, "kept outside the model file with"),
+        ({"checksum": "0"}, "kept outside the model file with"),
+        ({"kind": 7}, "no plain float32"),
+        ({"kind": 11}, "no plain float32"),
+        ({"flag": 0, "location": "x"}, "kept outside the model file, in x"),
+    ],
+)
+def test_weights_that_are_not_in_that_file(change: dict[str, Any], message: str) -> None:
+    data = model(weights=[external(**change), shape()])
+    with bounded(), pytest.raises(BundleError, match=message) as caught:
+        check_model(link(data, bytes(SIZE), "m.onnx"), "m.onnx", inputs=475, output=(2, 50))
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_inside_and_outside() -> None:
+    both = external()
+    both.raw_data = bytes(8)
+    with bounded(), pytest.raises(BundleError, match="no plain float32"):
+        link(model(weights=[both, shape()]), bytes(SIZE), "m.onnx")
+
+
+def test_weights_taken_many_times() -> None:
+    """A few kilobytes of graph that take the same weights a thousand times."""
+    size = 4 << 20
+    many = [external((1 << 20,), offset=0) for _ in range(1000)]
+    with bounded(), pytest.raises(BundleError, match=f"more than {MAX_FILE_BYTES} bytes with its weights"):
+        link(model(weights=many), bytes(size), "m.onnx")
+
+
+def test_weights_of_an_operator_are_inside() -> None:
+    constant = node("Constant", [], ["c"], value=external())
+    data = model([constant, node("MatMul", ["spectrum", "c"], ["h"]), node("Reshape", ["h", "s"], ["g2"])])
+    refused(link(data, bytes(SIZE), "m.onnx"), "the weights 'w' are kept outside")
+
+
+def test_weights_of_that_file_that_are_not_finite(folder: Path) -> None:
+    data = bytearray((folder / WEIGHTS).read_bytes())
+    data[1000:1004] = np.float32(np.nan).tobytes()
+    record(folder, WEIGHTS, bytes(data))
+    with bounded(), pytest.raises(BundleError, match=r"ensemble.onnx: the weights .* hold NaN or infinity"):
+        load_bundle(folder)
+
+
+def test_weights_that_were_changed(folder: Path) -> None:
+    data = bytearray((folder / WEIGHTS).read_bytes())
+    data[1000] ^= 1
+    (folder / WEIGHTS).write_bytes(data)
+    with pytest.raises(BundleError, match=r"weights\.bin has SHA-256"):
+        load_bundle(folder)
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(BundleError, match=r"weights\.bin cannot be read"):
+        load_bundle(folder)
 
 
 # --- texts and numbers ------------------------------------------------------------------------------
@@ -159,7 +280,7 @@ def test_a_card_that_is_no_text(folder: Path) -> None:
 def test_more_files_than_a_bundle_has(folder: Path) -> None:
     bundle = load_bundle(folder)
     many = {f"x{i}": "0" * 64 for i in range(200)} | bundle.card["files"]
-    with bounded(), pytest.raises(BundleError, match="has 221 files"):
+    with bounded(), pytest.raises(BundleError, match="has 222 files"):
         verify_bundle(replace(bundle, card=bundle.card | {"files": many}))
 
 
@@ -307,7 +428,8 @@ def test_what_is_counted_is_what_is_run(name: str) -> None:
     onnx = pytest.importorskip("onnx")
     from xnet_onnx.bundle.shapes import OPERATORS
 
-    data = (default_bundle_path() / name).read_bytes()
+    bundle = load_bundle()
+    data = read_models(bundle.path, [name], bundle.card)[name]
     cost = cost_of(read_graph(data, name, OPERATORS, range(13, 31)))
     made = onnx.shape_inference.infer_shapes(onnx.load_from_string(data), strict_mode=True)
     compared = 0

@@ -35,6 +35,7 @@ from ..data.descriptor import RadialGrid
 from ..train.networks import Ensemble
 from .card import model_card
 from .graphs import Blocked, to_onnx
+from .weights import share_weights
 
 __all__ = [
     "check_parity",
@@ -314,7 +315,7 @@ def write_card(out: Path, card: dict[str, Any]) -> None:
 
 
 def convert_bundle(source: Path, out: Path) -> None:
-    """Make a bundle of this format from one of format 1; its predictions stay what they are.
+    """Make a bundle of this format from one of format 1 or 2; its predictions stay what they are.
 
     Parameters
     ----------
@@ -326,20 +327,29 @@ def convert_bundle(source: Path, out: Path) -> None:
     Raises
     ------
     BundleError
-        If `source` is not a bundle of format 1, or a file is not the one recorded.
+        If `source` is not a bundle of an older format, or a file is not the one recorded.
     OutputError
         If `out` cannot be written, or is not empty.
     """
     card = read_card_json(source / "bundle.json")
-    if card.get("format") != 1:
-        raise BundleError(f"{source} is a bundle of format {card.get('format')!r}; expected format 1")
+    found = card.get("format")
+    if found not in (1, 2):
+        raise BundleError(f"{source} is a bundle of format {found!r}; expected an older one than {FORMAT}")
     if out.exists() and any(out.iterdir()):
         raise OutputError(f"{out} is not empty; choose an empty or new folder")
     data = {name: read_verified(source, name, card) for name in card["files"] if name not in OF_CARD}
+    if found == 1:
+        _rename(card, data)
+    else:
+        card = read_card(source)
+    _write_folder(out, data, card | {"format": FORMAT})
+
+
+def _rename(card: dict[str, Any], data: dict[str, bytes]) -> None:
+    """Give a card of format 1, and what belongs to it, the names of format 2."""
     element = card.pop("element")
     absorber = {"element": element, "energy": card.pop("edge_energy"), "e0_range": card.pop("e0_range")}
     card |= {
-        "format": FORMAT,
         "statistics_version": STATISTICS_VERSION,
         "absorbers": [absorber | {"edge": card.pop("edge")}],
     }
@@ -363,7 +373,6 @@ def convert_bundle(source: Path, out: Path) -> None:
     if "in_bag" in training:
         training["in_bag_sha256"] = hash_bags(training.pop("in_bag"))
         data["training.json"] = _json(training)
-    _write_folder(out, data, card)
 
 
 def hash_bags(in_bag: list[list[int]]) -> str:
@@ -387,7 +396,8 @@ def _json(value: Any) -> bytes:
 
 
 def _write_folder(out: Path, files: dict[str, bytes], card: dict[str, Any]) -> None:
-    """Make the folder under a temporary name, then put it in place."""
+    """Make the folder under a temporary name, the weights as a file of their own, and put it in place."""
+    files = share_weights(files)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))

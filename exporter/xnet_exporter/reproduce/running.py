@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -218,8 +219,8 @@ def _facts(material: Material, command: str) -> list[tuple[str, str]]:
         *(
             (
                 f"preset {name}",
-                f"{bundle.title}, {bundle.members} members, ensemble.onnx sha256 "
-                f"{bundle.card['files']['ensemble.onnx']}",
+                f"{bundle.title}, {bundle.members} members, graph and weights sha256 "
+                f"{hashlib.sha256(bundle.model).hexdigest()}",
             )
             for name, bundle in (("paper", material.paper), ("default", material.default))
         ),

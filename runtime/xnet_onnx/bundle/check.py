@@ -1,7 +1,7 @@
 """What a model file declares, checked before onnxruntime sees it.
 
 A bundle from a stranger is checked for what it asks of the runtime. Refused are:
-weights kept in other files or not finite, operators that are not plain arithmetic
+weights kept in other files than ours or not finite, operators that are not plain arithmetic
 (loops, custom libraries), an operator set that is not known, other inputs and
 outputs than those that bundle.json promises, and a graph that would take more
 memory or time than a network can need.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from ..edges import SYMBOLS, Absorber
 from ..errors import BundleError
 from ..spectrum import EnergyAxis, FloatArray
 from .check import check_model
+from .external import WEIGHTS, link
 from .files import MAX_FILE_BYTES, MAX_JSON_BYTES, read_json, read_regular
 from .statistics import (
     STATISTICS_VERSION,
@@ -39,10 +41,11 @@ __all__ = [
     "default_bundle_path",
     "load_bundle",
     "read_card_json",
+    "read_models",
     "read_verified",
 ]
 
-FORMAT = 2
+FORMAT = 3
 DEFAULT_BUNDLE = "k_3d"
 MAX_POINTS = 10_000
 MAX_MEMBERS = 1000
@@ -64,7 +67,7 @@ class Bundle:
         Centres of the G2 functions in Angstrom.
     members : int
     model : bytes
-        ``ensemble.onnx``, whose hash has been checked.
+        ``ensemble.onnx`` with its weights in it; the hashes of both files have been checked.
     calibration : Calibration or None
     domain : Domain or None
         None for a bundle that was not calibrated; there is no verdict then.
@@ -188,7 +191,7 @@ def read_verified(path: Path, name: str, card: dict[str, Any]) -> bytes:
             f"{path / 'bundle.json'} names the file {name[:60]!r}; expected names in the bundle's own folder"
         )
     try:
-        limit = MAX_FILE_BYTES if name.endswith((".onnx", ".npz")) else MAX_JSON_BYTES
+        limit = MAX_FILE_BYTES if name.endswith((".onnx", ".npz", ".bin")) else MAX_JSON_BYTES
         data = read_regular(path / name, limit)
     except OSError as error:
         raise BundleError(
@@ -202,6 +205,32 @@ def read_verified(path: Path, name: str, card: dict[str, Any]) -> bytes:
             "file was changed or damaged: reinstall xnet-onnx or copy the folder again"
         )
     return data
+
+
+def read_models(path: Path, names: Iterable[str], card: dict[str, Any]) -> dict[str, bytes]:
+    """Read graphs of a bundle, with their weights in them.
+
+    Parameters
+    ----------
+    path : Path
+        The bundle's folder.
+    names : iterable of str
+        Files in it.
+    card : dict
+        The bundle's ``bundle.json``.
+
+    Returns
+    -------
+    dict of str to bytes
+        By the names.
+
+    Raises
+    ------
+    BundleError
+        As `read_verified`, and if a graph refers to other weights than those of ``weights.bin``.
+    """
+    weights = read_verified(path, WEIGHTS, card)
+    return {name: link(read_verified(path, name, card), weights, str(path / name)) for name in names}
 
 
 def read_card_json(file: Path) -> dict[str, Any]:
@@ -318,7 +347,7 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
             ),
             r=np.linspace(first, last, points),
             members=int(_within(card["members"], 1, MAX_MEMBERS, "members")),
-            model=read_verified(folder, "ensemble.onnx", card),
+            model=read_models(folder, ["ensemble.onnx"], card)["ensemble.onnx"],
             calibration=parse_calibration(whole["calibration"], points) if card.get("calibration") else None,
             domain=parse_domain(whole["domain"], count) if card.get("domain") else None,
             card=card,

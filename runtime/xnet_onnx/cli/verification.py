@@ -8,7 +8,7 @@ import numpy as np
 
 from ..bundle.check import check_model
 from ..bundle.files import read_json, text_of
-from ..bundle.load import Bundle, read_verified
+from ..bundle.load import Bundle, read_models, read_verified
 from ..errors import BundleError
 from ..inference.ensemble import run_ensemble, run_session
 from ..inference.session import open_session
@@ -84,11 +84,11 @@ def verify_bundle(bundle: Bundle) -> Verification:
     fused = run_ensemble(bundle, inputs, absorbers)[0]
     member_difference = 0.0
     members: dict[str, tuple[bytes, tuple[int, ...]]] = {}
-    for index in range(bundle.members):
-        name = f"member_{index:02d}.onnx"
+    singles = [f"member_{index:02d}.onnx" for index in range(bundle.members)]
+    for name in singles:
         if name not in names:
             raise BundleError(f"{bundle.path} lacks {name}; expected {bundle.members} members")
-        model = read_verified(bundle.path, name, bundle.card)
+    for name, model in read_models(bundle.path, singles, bundle.card).items():
         check_model(model, name, inputs=bundle.axis.count, output=(bundle.r.size,))
         members[name] = (model, (bundle.r.size,))
     numbers = [one.number for one in bundle.absorbers]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..bundle.check import check_model
-from ..bundle.load import Bundle, read_verified
+from ..bundle.load import Bundle, read_models
 from ..bundle.shapes import ROWS
 from ..errors import BundleError, SpectrumError
 from ..spectrum import FloatArray
@@ -36,7 +36,7 @@ def _session(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
 @lru_cache(maxsize=4)
 def _first_member(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
     name = "member_00.onnx"
-    model = read_verified(bundle.path, name, bundle.card)
+    model = read_models(bundle.path, [name], bundle.card)[name]
     check_model(model, str(bundle.path / name), inputs=bundle.axis.count, output=(bundle.r.size,))
     numbers = [one.number for one in bundle.absorbers]
     try_models(bundle.path, {name: (model, (bundle.r.size,))}, bundle.axis.count, numbers)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..bundle.files import read_json, read_regular
-from ..bundle.load import default_bundle_path
+from ..bundle.load import default_bundle_path, read_models
 from ..bundle.shapes import ROWS
 from ..child import ChildError, limit_memory, limit_processor_time, run_child
 from ..errors import BundleError
@@ -33,13 +33,15 @@ MEMORY_LIMIT = 256 * 1024 * 1024
 _passed: set[str] = set()
 
 
-@lru_cache(maxsize=1)
-def _shipped() -> frozenset[str]:
-    """SHA-256 of the files in the bundles of the wheel."""
+@lru_cache(maxsize=32)
+def _shipped(name: str) -> frozenset[str]:
+    """SHA-256 of the models of that name in the bundles of the wheel."""
     hashes: set[str] = set()
     for path in default_bundle_path().parent.glob("*/bundle.json"):
-        files = read_json(read_regular(path), path).get("files")
-        hashes |= {str(value) for value in files.values()} if isinstance(files, dict) else set()
+        card = read_json(read_regular(path), path)
+        if name in card["files"]:
+            model = read_models(path.parent, [name], card)[name]
+            hashes.add(hashlib.sha256(model).hexdigest())
     return frozenset(hashes)
 
 
@@ -67,7 +69,7 @@ def try_models(
     if folder.parent == default_bundle_path().parent:
         return
     hashes = {name: hashlib.sha256(model).hexdigest() for name, (model, _) in models.items()}
-    left = [name for name, found in hashes.items() if found not in _passed and found not in _shipped()]
+    left = [name for name, found in hashes.items() if found not in _passed and found not in _shipped(name)]
     if not left:
         return
     head = [(name, len(models[name][0]), models[name][1]) for name in left]
