@@ -20,7 +20,7 @@ import numpy as np
 from xnet_exporter.data.sets import read_training_set
 from xnet_exporter.train.augment import broaden
 from xnet_onnx import load_bundle
-from xnet_onnx.inference.peaks import peak_positions
+from xnet_onnx.inference.peaks import first_peaks
 from xnet_onnx.preprocess.align import half_step_energy
 from xnet_onnx.spectrum import FloatArray
 
@@ -72,8 +72,8 @@ def phases(energy: FloatArray, named: tuple[tuple[str, float], ...] = PHASES) ->
         values = np.concatenate([np.zeros(76), row.mu, np.ones(7)])
         grid, mu = broaden(padded, values, FWHM, DAMPING, half_step_energy(padded, values))
         shifted = grid - half_step_energy(grid, mu) + edge
-        truth = peak_positions(bundle.r, row.g2)
-        made.append(Phase(name, np.interp(energy, shifted, mu), float(truth[0][0])))
+        truth = first_peaks(bundle.r, row.g2[np.newaxis])
+        made.append(Phase(name, np.interp(energy, shifted, mu), float(truth[0])))
     return made
 
 

@@ -140,7 +140,7 @@ def test_absolute_axis_notices_a_shift(tmp_path: Path, training: TrainingSet) ->
 @pytest.mark.skipif(not (SHARED / "experimental").is_dir(), reason="other people's files, not in a clone")
 def test_measured_references_are_inside_the_interval() -> None:
     from xnet_exporter.data.measured import measured_references
-    from xnet_onnx.inference.peaks import peak_positions
+    from xnet_onnx.inference.peaks import first_peaks
 
     inside = []
     for item in measured_references(SHARED / "experimental"):
@@ -149,7 +149,7 @@ def test_measured_references_are_inside_the_interval() -> None:
         assert result.first_shell is not None
         assert result.first_shell.lower is not None
         assert result.first_shell.upper is not None
-        ((truth, _), *_) = peak_positions(result.r, item.g2)
+        (truth,) = first_peaks(result.r, item.g2[np.newaxis])
         inside.append(result.first_shell.lower <= truth <= result.first_shell.upper)
     assert np.mean(inside) >= 0.8
 
@@ -158,10 +158,10 @@ def test_the_example_of_measured_references_is_whole(root: Path) -> None:
     """What the README gives to --measured: three spectra whose structures say where the first shell is."""
     from xnet_exporter.data.descriptor import RadialGrid
     from xnet_exporter.data.measured import measured_references
-    from xnet_onnx.inference.peaks import peak_positions
+    from xnet_onnx.inference.peaks import first_peaks
 
     found = measured_references(root / "examples" / "references")
     assert [item.phase for item in found] == ["goethite", "wustite", "pyrite"]
     for item in found:
-        ((first, _), *_) = peak_positions(RadialGrid().centres, item.g2)
+        (first,) = first_peaks(RadialGrid().centres, item.g2[np.newaxis])
         assert first == pytest.approx(item.first_shell, abs=0.02)

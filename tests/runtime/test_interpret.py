@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xnet_exporter.data.descriptor import RadialGrid, g2_of_shells
-from xnet_onnx.inference.peaks import find_peaks, first_peaks, first_shell, peak_positions, peak_table
+from xnet_onnx.inference.peaks import curves_of, first_peaks, peak_table, peaks_of
 
 GRID = RadialGrid()
 R = GRID.centres
@@ -23,42 +23,41 @@ def test_one_shell_is_found_between_grid_points(r: float, count: int, z: int) ->
     curve = shells([r] * count, [z] * count)
     if curve.max() < 0.31:
         return
-    (found,) = peak_positions(R, curve)
+    (found,) = peak_table(R, curve[np.newaxis]).r
     # Exact for one Gaussian; the tail is only rounding.
-    assert found[0] == pytest.approx(r, abs=1e-6)
+    assert found == pytest.approx(r, abs=1e-6)
 
 
 @given(r=st.floats(1.5, 3.0), gap=st.floats(0.35, 1.5))
 def test_two_shells(r: float, gap: float) -> None:
-    found = peak_positions(R, shells([r] * 6 + [r + gap] * 6, [8] * 12))
-    assert len(found) == 2
-    assert found[0][0] == pytest.approx(r, abs=0.02)
-    assert found[1][0] == pytest.approx(r + gap, abs=0.03)
+    first, second = peak_table(R, shells([r] * 6 + [r + gap] * 6, [8] * 12)[np.newaxis]).r
+    assert first == pytest.approx(r, abs=0.02)
+    assert second == pytest.approx(r + gap, abs=0.03)
 
 
 def test_what_is_no_peak() -> None:
-    assert peak_positions(R, np.zeros(50)) == []
-    assert peak_positions(R, np.linspace(0, 5, 50)) == []
-    assert peak_positions(R, shells([1.5], [1])) == []
     ripple = shells([2.5] * 8, [26] * 8)
     ripple[5] += 0.4
-    assert [round(r, 1) for r, _ in peak_positions(R, ripple)] == [2.5]
+    found = peak_table(R, np.array([np.zeros(50), np.linspace(0, 5, 50), shells([1.5], [1]), ripple]))
+    assert found.curve.tolist() == [3]
+    assert found.r == pytest.approx([2.5], abs=0.05)
 
 
 def test_spread_is_that_of_the_members() -> None:
     rng = np.random.default_rng(1)
     centres = 2.0 + rng.normal(scale=0.03, size=15)
     members = np.array([shells([float(r)] * 6, [8] * 6) for r in centres])
-    (peak,) = find_peaks(R, members)
+    curves = curves_of(R, members[np.newaxis])
+    ((peak,),) = peaks_of(curves)
     assert peak.r == pytest.approx(centres.mean(), abs=0.01)
     assert peak.r_sigma == pytest.approx(centres.std(ddof=1), rel=0.02)
-    shell = first_shell((peak,))
-    assert shell is not None
-    assert shell.r == peak.r
+    assert curves.first_shell.tolist() == [peak.r]
 
 
 def test_no_peak_no_shell() -> None:
-    assert first_shell(find_peaks(R, np.zeros((3, 50)))) is None
+    curves = curves_of(R, np.zeros((1, 3, 50)))
+    assert peaks_of(curves) == [()]
+    assert np.isnan(curves.first_shell).all()
 
 
 @given(
@@ -67,14 +66,14 @@ def test_no_peak_no_shell() -> None:
     )
 )
 def test_any_curve(members: np.ndarray) -> None:
-    for peak in find_peaks(R, members):
+    for peak in peaks_of(curves_of(R, members[np.newaxis]))[0]:
         assert R[0] <= peak.r <= R[-1]
         assert peak.r_sigma >= 0
         assert np.isfinite(peak.height)
 
 
 def test_a_lone_member_has_no_spread() -> None:
-    (peak,) = find_peaks(R, shells([2.0] * 6, [8] * 6)[np.newaxis])
+    ((peak,),) = peaks_of(curves_of(R, shells([2.0] * 6, [8] * 6)[np.newaxis, np.newaxis]))
     assert peak.r_sigma == 0.0
 
 

@@ -12,6 +12,7 @@ from xnet_onnx.pipeline import predict_many
 from xnet_onnx.preprocess.edge import check_edges
 from xnet_onnx.preprocess.normalize import normalize
 from xnet_onnx.preprocess.prepare import prepare
+from xnet_onnx.preprocess.quality import check_points
 from xnet_onnx.readers import Choice, read, read_bytes
 from xnet_onnx.spectrum import NormalizedBatch, Spectrum
 
@@ -119,11 +120,27 @@ def test_a_scan_that_starts_after_the_edge(bundle: Bundle) -> None:
         prepare(taken(energy, step(energy, 7709.0)), bundle)
 
 
-def test_too_few_points_near_the_edge(bundle: Bundle) -> None:
+def test_a_grid_too_coarse_for_the_edge_is_named(bundle: Bundle) -> None:
     energy, mu = scorodite_mu()
     keep = (energy < 7115) | (energy > 7130) | (np.arange(energy.size) % 10 == 0)
-    with pytest.raises(CoverageError, match=r"too few points near the edge: .* the widest step 4.0 eV"):
+    with pytest.raises(CoverageError, match=r"the grid of 4.0 eV is too coarse for the edge at 71\d\d.\d eV"):
         prepare(taken(energy[keep], mu[keep]), bundle)
+    coarse = np.arange(6950.0, 7400.0, 3.3)
+    with pytest.raises(CoverageError, match=r"the grid of 3.3 eV is too coarse .* steps of at most 2.5 eV"):
+        prepare(taken(coarse, np.interp(coarse, energy, mu)), bundle)
+
+
+def test_a_gap_near_the_edge_is_named(bundle: Bundle) -> None:
+    energy, mu = scorodite_mu()
+    keep = (energy < 7128) | (energy > 7132)
+    with pytest.raises(CoverageError, match=r"the gap of 4.\d eV from 712\d.\d to 7132.\d eV is too wide"):
+        prepare(taken(energy[keep], mu[keep]), bundle)
+
+
+def test_a_scan_that_begins_just_below_the_edge_says_how_many_points_it_has() -> None:
+    energy = 7112.0 + np.arange(0.0, 80.0, 2.4)
+    with pytest.raises(CoverageError, match=r"only 9 points from 10 eV below to 20 eV above"):
+        check_points(energy, 7112.0)
 
 
 def test_an_inverted_edge(bundle: Bundle) -> None:

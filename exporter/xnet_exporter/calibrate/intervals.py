@@ -30,7 +30,7 @@ from xnet_onnx.bundle.statistics import (
 )
 from xnet_onnx.errors import DataSetError, XnetError
 from xnet_onnx.inference.ensemble import run_ensemble, run_with_features
-from xnet_onnx.inference.peaks import curves_of, first_peaks, peak_positions
+from xnet_onnx.inference.peaks import curves_of, first_peaks
 from xnet_onnx.inference.sensitivity import measure_sensitivity, perturb
 from xnet_onnx.pipeline import predict_many
 from xnet_onnx.spectrum import FloatArray
@@ -353,9 +353,9 @@ def _widening(bundle: Bundle, folder: Path) -> dict[str, Any]:
         room = result.lower > 0.0
         reach = np.maximum(result.mean - result.lower, G2_RESOLUTION)
         below.append((item.phase, np.where(room, -error / reach, 0.0)))
-        found, truth = result.first_shell, peak_positions(bundle.r, item.g2)
-        if found is not None and found.upper is not None and truth:
-            shell.append((item.phase, abs(found.r - truth[0][0]) / (found.upper - found.r)))
+        found, truth = result.first_shell, float(first_peaks(bundle.r, item.g2[np.newaxis])[0])
+        if found is not None and found.upper is not None and not np.isnan(truth):
+            shell.append((item.phase, abs(found.r - truth) / (found.upper - found.r)))
     return {
         "shell_widening": max(1.0, round(_weighted_quantile(shell, WIDENING_LEVEL), 3)),
         "lower_widening": _by_region(below, bundle.r).tolist(),

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from xnet_onnx.bundle.load import Bundle, read_verified
 from xnet_onnx.errors import DataSetError, XnetError
 from xnet_onnx.inference.ensemble import run_ensemble
-from xnet_onnx.inference.peaks import first_peaks, peak_positions
+from xnet_onnx.inference.peaks import PeakTable, first_peaks, peak_table
 from xnet_onnx.pipeline import Outcome, join_outcomes, predict_many, run_inputs
 from xnet_onnx.prediction import VERDICTS
 from xnet_onnx.preprocess.align import align_one
@@ -369,23 +369,28 @@ def peak_errors(mean: FloatArray, targets: FloatArray, r: FloatArray) -> tuple[P
     without : int
         Spectra whose true curve has a peak and whose predicted one has none.
     """
-    rows: list[tuple[int, float, float, float]] = []
-    first = np.full(len(mean), np.nan)
-    without = 0
-    for i, (curve, target) in enumerate(zip(mean, targets, strict=True)):
-        found, truth = peak_positions(r, curve), peak_positions(r, target)
-        if not truth:
-            continue
-        if not found:
-            without += 1
-            continue
-        first[i] = abs(found[0][0] - truth[0][0])
-        for position, point in truth:
-            between = min(abs(other - position) for other, _ in found)
-            on_grid = min(abs(float(r[other] - r[point])) for _, other in found)
-            rows.append((i, position, between, on_grid))
-    table = np.array(rows).reshape(-1, 4)
-    return PeakErrors(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], table[:, 3]), first, without
+    found, truth = peak_table(r, mean), peak_table(r, targets)
+    between = _to_nearest(found, found.r, truth, truth.r)
+    on_grid = _to_nearest(found, r[found.index], truth, r[truth.index])
+    met = np.isfinite(between)
+    own, true = found.first(len(mean))[0], truth.first(len(mean))[0]
+    errors = PeakErrors(truth.curve[met], truth.r[met], between[met], on_grid[met])
+    return errors, np.abs(own - true), int(np.sum(np.isnan(own) & ~np.isnan(true)))
+
+
+def _to_nearest(found: PeakTable, at: FloatArray, truth: PeakTable, wanted: FloatArray) -> FloatArray:
+    """From each true peak to the nearest one found in the same curve, (p,); infinite where there is none."""
+    distance = np.full(truth.curve.size, np.inf)
+    if not found.curve.size:
+        return distance
+    # Curve by curve and ascending in each: one search for all, as no two peaks are as far apart as that.
+    apart = 1000.0
+    above = np.searchsorted(found.curve * apart + at, truth.curve * apart + wanted)
+    for side in (above - 1, above):
+        near = np.clip(side, 0, found.curve.size - 1)
+        same = np.flatnonzero((side == near) & (found.curve[near] == truth.curve))
+        distance[same] = np.minimum(distance[same], np.abs(at[near[same]] - wanted[same]))
+    return distance
 
 
 def metrics(held: HeldOut, r: FloatArray) -> dict[str, Any]:

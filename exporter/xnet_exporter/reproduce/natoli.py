@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from xnet_onnx.inference.peaks import peak_positions
+from xnet_onnx.inference.peaks import peak_table
 from xnet_onnx.preprocess.align import align, half_step_energy
 from xnet_onnx.spectrum import FloatArray
 
@@ -131,12 +131,12 @@ class Slopes:
 
 def _place(r: FloatArray, curve: FloatArray, near: float | None = None) -> float:
     """First peak, or the one within 0.3 Angstrom of where it was."""
-    found = [position for position, _ in peak_positions(r, curve)]
-    if not found:
+    found = peak_table(r, curve[np.newaxis]).r
+    if not found.size:
         return np.nan
     if near is None:
-        return found[0]
-    closest = min(found, key=lambda position: abs(position - near))
+        return float(found[0])
+    closest = float(found[np.abs(found - near).argmin()])
     return closest if abs(closest - near) <= FOLLOW else np.nan
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xnet_onnx.inference.peaks import peak_positions
+from xnet_onnx.inference.peaks import first_peaks
 from xnet_onnx.preprocess.align import align, half_step_energy
 from xnet_onnx.spectrum import FloatArray
 
@@ -114,20 +114,10 @@ def respond(seen: Seen, change: Change, label: str, value: float, realign: bool)
     inputs = changed_inputs(seen, change, realign)
     mean = run_chunks(seen.bundle, inputs, seen.absorbers).mean(axis=1)
     moved = np.abs(mean - seen.mean).mean(axis=1) / np.abs(seen.mean).mean(axis=1)
-    shell = np.array([_first(seen.bundle.r, curve) for curve in mean]) - first_peaks(seen)
+    shell = first_peaks(seen.bundle.r, mean) - first_peaks(seen.bundle.r, seen.mean)
     return Response(
         label, value, inputs, mean, 100.0 * moved, shell, ((mean - seen.targets) ** 2).mean(axis=1)
     )
-
-
-def _first(r: FloatArray, curve: FloatArray) -> float:
-    found = peak_positions(r, curve)
-    return found[0][0] if found else np.nan
-
-
-def first_peaks(seen: Seen) -> FloatArray:
-    """First-shell distance of each prediction, in Angstrom; NaN without a peak."""
-    return np.array([_first(seen.bundle.r, curve) for curve in seen.mean])
 
 
 def shifted(value: float) -> Change:

@@ -93,11 +93,12 @@ def map_stack(
     from ..bundle.load import load_bundle
     from ..maps.api import predict_map
     from ..maps.parts import parts_folder
-    from ..maps.preview import check_preview, plot_maps
+    from ..maps.preview import plot_maps
     from ..maps.stack import StackChoice
+    from ..output.figure import check_figure
 
     if preview is not None:
-        check_preview(Path(preview))
+        check_figure(Path(preview))
     bar = _Bar()
     start = time.perf_counter()
     try:

@@ -121,7 +121,7 @@ def _writers(given: Given, files: Files, request: Request, table: CsvFile | None
         count = 2 if given.watch is not None else len(files.names)
         writers.append(TextWriter(given.level, count, given.long))
     writers.append(ErrorWriter(at_the_end=table is not None and given.watch is None))
-    drawings: list[tuple[Any, type[Drawing]]] = [
+    drawings: list[tuple[Any, type[Drawing[Any]]]] = [
         (given.plot, Plot),
         (given.compare, Comparison),
         (given.series, Series),

@@ -7,7 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import click
 
@@ -212,14 +212,14 @@ class ErrorWriter:
 class DrawingWriter:
     """A figure, drawn at the end or, where files arrive, again and again."""
 
-    def __init__(self, drawing: Drawing, path: Path, at_once: bool = False) -> None:
+    def __init__(self, drawing: Drawing[Any], path: Path, at_once: bool = False) -> None:
         self.drawing, self.path, self.at_once = drawing, path, at_once
 
     def write(self, outcomes: Sequence[Outcome]) -> None:
         """Keep what is to be drawn."""
         for outcome in outcomes:
             if isinstance(outcome.result, Prediction):
-                self.drawing.add(outcome.label, outcome.result)
+                self.drawing.add(outcome.result)
         if self.at_once and outcomes:
             self.close()
 

@@ -14,18 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ..numerics import vertex_offsets
-from ..prediction import FirstShell, Peak
+from ..prediction import Peak
 from ..spectrum import FloatArray
 
 __all__ = [
     "Curves",
     "PeakTable",
     "curves_of",
-    "find_peaks",
     "first_peaks",
-    "first_shell",
     "join_curves",
-    "peak_positions",
     "peak_table",
     "peaks_of",
     "spread_of_peaks",
@@ -153,26 +150,6 @@ def _between(
     """Positions of maxima between the grid points."""
     offset = vertex_offsets(*(curves[curve, index + k] for k in (-1, 0, 1)))
     return np.asarray(r[index] + offset * (r[1] - r[0]))
-
-
-def peak_positions(r: FloatArray, curve: FloatArray) -> list[tuple[float, int]]:
-    """Positions of the maxima of one G2 curve that stand for atoms.
-
-    Parameters
-    ----------
-    r : ndarray of float64, shape (n,)
-        Uniform grid in Angstrom.
-    curve : ndarray of float64, shape (n,)
-        G2.
-
-    Returns
-    -------
-    list of (float, int)
-        Position in Angstrom and index of the nearest grid point, ascending; the
-        rules are those of `peak_table`.
-    """
-    found = peak_table(r, curve[np.newaxis])
-    return list(zip(found.r.tolist(), found.index.tolist(), strict=True))
 
 
 def spread_of_peaks(r: FloatArray, members: FloatArray, found: PeakTable) -> FloatArray:
@@ -309,24 +286,6 @@ def join_curves(parts: Sequence[Curves]) -> Curves:
     )
 
 
-def find_peaks(r: FloatArray, members: FloatArray) -> tuple[Peak, ...]:
-    """Peaks of the mean curve, with their spread over the members.
-
-    Parameters
-    ----------
-    r : ndarray of float64, shape (n,)
-        Grid in Angstrom.
-    members : ndarray of float64, shape (m, n)
-        G2 of each member.
-
-    Returns
-    -------
-    tuple of Peak
-        By ascending distance.
-    """
-    return peaks_of(curves_of(r, members[np.newaxis]))[0]
-
-
 def peaks_of(curves: Curves) -> list[tuple[Peak, ...]]:
     """The peaks of each spectrum, by ascending distance.
 
@@ -346,18 +305,3 @@ def peaks_of(curves: Curves) -> list[tuple[Peak, ...]]:
     ):
         found[i].append(Peak(*values))
     return [tuple(peaks) for peaks in found]
-
-
-def first_shell(peaks: tuple[Peak, ...]) -> FirstShell | None:
-    """The first peak, or None where the curve has no peak.
-
-    Parameters
-    ----------
-    peaks : tuple of Peak
-        From `find_peaks`.
-
-    Returns
-    -------
-    FirstShell or None
-    """
-    return FirstShell(peaks[0].r, peaks[0].r_sigma) if peaks else None

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import ReadError
 from ..readers.child import limit_memory
-from ..readers.nexus import FILTERS, children, filters_of, text_of
+from ..readers.nexus import FILTERS, children, damage_refused, filters_of, text_of
 
 __all__ = ["describe"]
 
@@ -47,28 +47,17 @@ def describe(path: str) -> dict[str, Any]:
     import h5py
 
     found: dict[str, Any] = {"arrays": [], "lines": [], "signals": [], "texts": {}}
-    try:
-        with h5py.File(path, "r") as file:
-            lines: list[tuple[str, Any]] = []
-            _walk(file, "", 0, [MAX_OBJECTS], set(), found, lines)
-            lengths = {
-                size for array in found["arrays"] if len(array["shape"]) == 3 for size in array["shape"]
-            }
-            for where, dataset in lines:
-                if dataset.size in lengths and not _problem(dataset) and len(found["lines"]) < MAX_LISTED:
-                    values = np.empty(dataset.shape, dtype=np.float64)
-                    dataset.read_direct(values)
-                    found["lines"].append(
-                        {"path": where, "unit": _attribute(dataset, "units"), "values": values.tolist()}
-                    )
-    except ReadError:
-        raise
-    except Exception as error:  # libhdf5 reports damage through many of Python's exceptions
-        raise ReadError(
-            "the HDF5 file is damaged or cannot be read "
-            f"({str(error).strip()[:100] or type(error).__name__}); "
-            "expected a whole file: copy it again"
-        ) from error
+    with damage_refused(), h5py.File(path, "r") as file:
+        lines: list[tuple[str, Any]] = []
+        _walk(file, "", 0, [MAX_OBJECTS], set(), found, lines)
+        lengths = {size for array in found["arrays"] if len(array["shape"]) == 3 for size in array["shape"]}
+        for where, dataset in lines:
+            if dataset.size in lengths and not _problem(dataset) and len(found["lines"]) < MAX_LISTED:
+                values = np.empty(dataset.shape, dtype=np.float64)
+                dataset.read_direct(values)
+                found["lines"].append(
+                    {"path": where, "unit": _attribute(dataset, "units"), "values": values.tolist()}
+                )
     return found
 
 

@@ -7,16 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingExtraError, OutputError
-from ..files import replace_when_done
+from ..output.figure import VERDICT_COLOURS, check_figure, new_figure, save_pages
 from .result import CONFIDENCE, STATUS, Maps
 
-__all__ = ["check_preview", "plot_maps"]
+__all__ = ["plot_maps"]
 
 MAX_PIXELS = 1024
 NOTHING = "0.75"
-# Okabe and Ito's colours, which colour-blind readers can tell apart, from good to bad.
-VERDICTS = {"high": "#0072B2", "medium": "#56B4E9", "low": "#F0E442", "outside": "#D55E00"}
 STATUSES = {
     "predicted": "#0072B2",
     "no shell": "#56B4E9",
@@ -26,32 +23,6 @@ STATUSES = {
     "dead": "#000000",
     "masked": "#999999",
 }
-
-
-def check_preview(path: Path) -> None:
-    """Refuse a figure that cannot be drawn, before the long work.
-
-    Parameters
-    ----------
-    path : Path
-
-    Raises
-    ------
-    MissingExtraError
-        If matplotlib is not installed.
-    OutputError
-        If the name ends in no format.
-    """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-    except ImportError as error:
-        raise MissingExtraError(
-            'figures need matplotlib; install it with: pip install "xnet-onnx[plot]"'
-        ) from error
-    if path.suffix.lower().lstrip(".") not in FigureCanvasAgg.get_supported_filetypes():
-        raise OutputError(
-            f"{path.name!r} names no figure format; expected a name ending in .png, .svg or .pdf"
-        )
 
 
 def plot_maps(maps: Maps, path: Path) -> None:
@@ -66,17 +37,17 @@ def plot_maps(maps: Maps, path: Path) -> None:
     Raises
     ------
     MissingExtraError, OutputError
-        As `check_preview`; if the file cannot be written.
+        As `check_figure`; if the file cannot be written.
     """
-    check_preview(path)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    check_figure(path)
+    save_pages([lambda: _draw_maps(maps)], path)
 
+
+def _draw_maps(maps: Maps) -> Any:
     rows, columns = maps.status.shape
     every = max(1, -(-max(rows, columns) // MAX_PIXELS))
     wide = min(2.0, max(0.5, columns / rows))
-    figure = Figure(figsize=(3.0 * (2.6 * wide + 1.6), 6.4), layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    figure = new_figure(3.0 * (2.6 * wide + 1.6), 6.4)
     axes = figure.subplots(2, 3, squeeze=False)
     half = 0.5 * (maps.first_shell_upper - maps.first_shell_lower)
     level = maps.info.get("interval_level")
@@ -88,7 +59,7 @@ def plot_maps(maps: Maps, path: Path) -> None:
         (axes[1, 1], maps.half_step_energy, "energy of the half step", "eV"),
     ):
         _numbers(figure, place, values[::every, ::every], title, unit)
-    _codes(figure, axes[0, 2], maps.confidence[::every, ::every], "confidence", VERDICTS, CONFIDENCE)
+    _codes(figure, axes[0, 2], maps.confidence[::every, ::every], "confidence", VERDICT_COLOURS, CONFIDENCE)
     _codes(figure, axes[1, 2], maps.status[::every, ::every], "status", STATUSES, STATUS)
     figure.suptitle(
         f"{Path(str(maps.info.get('stack', ''))).name}   (grey: nothing is given, see status; colours go "
@@ -100,8 +71,7 @@ def plot_maps(maps: Maps, path: Path) -> None:
         place.set_xlabel("x (pixel)", fontsize=8)
         place.set_ylabel("y (pixel)", fontsize=8)
         place.tick_params(labelsize=8)
-    with replace_when_done(path) as temporary:
-        canvas.print_figure(str(temporary), dpi=150)
+    return figure
 
 
 def _numbers(figure: Any, axes: Any, values: Any, title: str, unit: str) -> None:

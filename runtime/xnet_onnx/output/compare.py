@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from ..prediction import Prediction
-from .figure import MAX_PAGES, new_figure, save_pages, short_label
+from .figure import MAX_PAGES, Drawing, new_figure, short_label
 from .text import headline
 
 __all__ = ["Comparison", "draw_comparison"]
@@ -16,58 +16,28 @@ __all__ = ["Comparison", "draw_comparison"]
 COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7")
 
 
-class Comparison:
-    """Predictions over each other, so many on a page as there are colours.
+class Comparison(Drawing[Prediction]):
+    """Predictions over each other, so many on a page as there are colours."""
 
-    Attributes
-    ----------
-    count : int
-        How many there are.
-    left_out : int
-        How many had no place.
-    """
+    capacity = MAX_PAGES * len(COLOURS)
 
-    def __init__(self) -> None:
-        self._all: list[tuple[str, Prediction]] = []
-        self.left_out = 0
+    def drawn_of(self, prediction: Prediction) -> Prediction:
+        """All of it."""
+        return prediction
 
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self._all)
-
-    def add(self, label: str, prediction: Prediction) -> None:
-        """Put in a prediction.
-
-        Parameters
-        ----------
-        label : str
-        prediction : Prediction
-        """
-        if len(self._all) < MAX_PAGES * len(COLOURS):
-            self._all.append((prediction.label, prediction))
-        else:
-            self.left_out += 1
-
-    def save(self, path: Path) -> None:
-        """Draw all of them; more than a page needs a PDF.
-
-        Parameters
-        ----------
-        path : Path
-        """
+    def pages(self) -> list[Callable[[], Any]]:
+        """As many on each as there are colours."""
         size = len(COLOURS)
-        pages = [self._all[i : i + size] for i in range(0, len(self._all), size)]
-        save_pages([lambda page=page: draw_comparison(page) for page in pages], path)  # type: ignore[misc]
+        return [partial(draw_comparison, self.kept[i : i + size]) for i in range(0, self.count, size)]
 
 
-def draw_comparison(predictions: Sequence[tuple[str, Prediction]]) -> Any:
+def draw_comparison(predictions: Sequence[Prediction]) -> Any:
     """Draw spectra over each other, and beside them the curves with their intervals.
 
     Parameters
     ----------
-    predictions : sequence of (str, Prediction)
-        With their labels; at most as many as there are colours.
+    predictions : sequence of Prediction
+        At most as many as there are colours.
 
     Returns
     -------
@@ -77,11 +47,11 @@ def draw_comparison(predictions: Sequence[tuple[str, Prediction]]) -> Any:
     axes = figure.subplot_mosaic([["left", "above"], ["left", "right"]], height_ratios=(1.0, 4.0))
     left, above, right = axes["left"], axes["above"], axes["right"]
     handles, names = [], []
-    for row, (colour, (label, prediction)) in enumerate(zip(COLOURS, predictions, strict=False)):
+    for row, (colour, prediction) in enumerate(zip(COLOURS, predictions, strict=False)):
         (line,) = left.plot(prediction.energy, prediction.spectrum, color=colour, lw=1.4)
         handles.append(line)
         title = headline(prediction).replace(" A (", r" $\mathrm{\AA}$ (")
-        names.append(f"{short_label(label, 44)}:  {title}")
+        names.append(f"{short_label(prediction.label, 44)}:  {title}")
         shell = prediction.first_shell
         if shell is None:
             continue

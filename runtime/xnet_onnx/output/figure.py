@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import textwrap
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, TypeVar
 
 from ..errors import MissingExtraError, OutputError
 from ..files import replace_when_done
@@ -25,7 +27,6 @@ __all__ = [
     "draw_curve",
     "draw_predictions",
     "new_figure",
-    "plot_predictions",
     "refuse",
     "save_pages",
     "short_label",
@@ -40,20 +41,65 @@ SPECTRUM, CURVE = "#0072B2", "#D55E00"
 VERDICT_COLOURS = {"high": "#0072B2", "medium": "#56B4E9", "low": "#F0E442", "outside": "#D55E00"}
 
 
-class Drawing(Protocol):
-    """A figure that predictions are put into one by one, and that is saved at the end."""
+Drawn = TypeVar("Drawn")
 
-    left_out: int
+
+class Drawing(ABC, Generic[Drawn]):
+    """A figure that predictions are put into one by one, and that is saved at the end.
+
+    Attributes
+    ----------
+    capacity : int
+        How many it has room for.
+    left_out : int
+        How many had no place.
+    """
+
+    capacity: int
+
+    def __init__(self) -> None:
+        self.kept: list[Drawn] = []
+        self.left_out = 0
 
     @property
     def count(self) -> int:
         """How many there are."""
+        return len(self.kept)
 
-    def add(self, label: str, prediction: Prediction) -> None:
-        """Put in a prediction."""
+    def add(self, prediction: Prediction) -> None:
+        """Put in a prediction.
+
+        Parameters
+        ----------
+        prediction : Prediction
+        """
+        if self.count < self.capacity:
+            self.kept.append(self.drawn_of(prediction))
+        else:
+            self.left_out += 1
 
     def save(self, path: Path) -> None:
-        """Draw all of them."""
+        """Draw all of them.
+
+        Parameters
+        ----------
+        path : Path
+            Its suffix sets the format (png, svg, pdf); more than a page needs a PDF.
+
+        Raises
+        ------
+        OutputError
+            As `save_pages`.
+        """
+        save_pages(self.pages(), path)
+
+    @abstractmethod
+    def drawn_of(self, prediction: Prediction) -> Drawn:
+        """What is kept of a prediction."""
+
+    @abstractmethod
+    def pages(self) -> list[Callable[[], Any]]:
+        """The pages, each drawn when it is asked for."""
 
 
 def check_figure(path: Path) -> None:
@@ -70,18 +116,23 @@ def check_figure(path: Path) -> None:
     OutputError
         If the name ends in no format, or there is no such folder.
     """
+    if path.suffix.lower().lstrip(".") not in _canvas().get_supported_filetypes():
+        raise OutputError(
+            f"{path.name!r} names no figure format; expected a name ending in .png, .svg or .pdf"
+        )
+    if not path.parent.is_dir():
+        raise OutputError(f"{path} cannot be written: there is no folder {path.parent}; make it first")
+
+
+def _canvas() -> Any:
+    """The class of matplotlib's canvases that need no window."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError as error:
         raise MissingExtraError(
             'figures need matplotlib; install it with: pip install "xnet-onnx[plot]"'
         ) from error
-    if path.suffix.lower().lstrip(".") not in FigureCanvasAgg.get_supported_filetypes():
-        raise OutputError(
-            f"{path.name!r} names no figure format; expected a name ending in .png, .svg or .pdf"
-        )
-    if not path.parent.is_dir():
-        raise OutputError(f"{path} cannot be written: there is no folder {path.parent}; make it first")
+    return FigureCanvasAgg
 
 
 def new_figure(width: float, height: float) -> Any:
@@ -101,15 +152,11 @@ def new_figure(width: float, height: float) -> Any:
     MissingExtraError
         If matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError(
-            'figures need matplotlib; install it with: pip install "xnet-onnx[plot]"'
-        ) from error
+    canvas = _canvas()
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
+    canvas(figure)
     return figure
 
 
@@ -150,70 +197,20 @@ def save_pages(pages: Sequence[Callable[[], Any]], path: Path) -> None:
         ) from error
 
 
-class Plot:
-    """Predictions one below the other, a few on a page.
+class Plot(Drawing[Prediction]):
+    """Predictions one below the other, a few on a page."""
 
-    Attributes
-    ----------
-    count : int
-        How many there are.
-    left_out : int
-        How many had no place.
-    """
+    capacity = MAX_PAGES * MAX_ROWS
 
-    def __init__(self) -> None:
-        self._all: list[Prediction] = []
-        self.left_out = 0
+    def drawn_of(self, prediction: Prediction) -> Prediction:
+        """All of it."""
+        return prediction
 
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self._all)
-
-    def add(self, label: str, prediction: Prediction) -> None:
-        """Put in a prediction.
-
-        Parameters
-        ----------
-        label : str
-        prediction : Prediction
-        """
-        if len(self._all) < MAX_PAGES * MAX_ROWS:
-            self._all.append(prediction)
-        else:
-            self.left_out += 1
-
-    def save(self, path: Path) -> None:
-        """Draw all of them.
-
-        Parameters
-        ----------
-        path : Path
-        """
-        plot_predictions(self._all, path)
-
-
-def plot_predictions(predictions: Sequence[Prediction], path: Path) -> None:
-    """Draw predictions to a file, one row each.
-
-    Parameters
-    ----------
-    predictions : sequence of Prediction
-        More than `MAX_ROWS` need a PDF, and take a page each so many.
-    path : Path
-        The figure; its suffix sets the format (png, svg, pdf).
-
-    Raises
-    ------
-    MissingExtraError
-        If matplotlib is not installed.
-    OutputError
-        If there is nothing to draw, or too much, or the file cannot be written.
-    """
-    pages = [predictions[i : i + MAX_ROWS] for i in range(0, len(predictions), MAX_ROWS)]
-    if not pages:
-        raise OutputError(f"there is no prediction to draw in {path}; expected at least one")
-    save_pages([lambda page=page: draw_predictions(page) for page in pages], path)  # type: ignore[misc]
+    def pages(self) -> list[Callable[[], Any]]:
+        """`MAX_ROWS` on each."""
+        return [
+            partial(draw_predictions, self.kept[i : i + MAX_ROWS]) for i in range(0, self.count, MAX_ROWS)
+        ]
 
 
 def draw_predictions(predictions: Sequence[Prediction]) -> Any:

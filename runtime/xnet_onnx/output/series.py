@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..prediction import Prediction
 from ..spectrum import FloatArray
-from .figure import SPECTRUM, VERDICT_COLOURS, new_figure, save_pages, short_label
+from .figure import SPECTRUM, VERDICT_COLOURS, Drawing, new_figure, short_label
 
 __all__ = ["Scan", "Series", "draw_series"]
 
@@ -51,59 +51,28 @@ class Scan:
     spectrum: FloatArray
 
 
-class Series:
-    """Scans in the order they come.
+class Series(Drawing[Scan]):
+    """Scans in the order they come."""
 
-    Attributes
-    ----------
-    count : int
-        How many there are.
-    left_out : int
-        How many had no place.
-    """
+    capacity = MAX_SCANS
 
-    def __init__(self) -> None:
-        self._all: list[Scan] = []
-        self.left_out = 0
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self._all)
-
-    def add(self, label: str, prediction: Prediction) -> None:
-        """Put in a prediction.
-
-        Parameters
-        ----------
-        label : str
-        prediction : Prediction
-        """
-        if len(self._all) >= MAX_SCANS:
-            self.left_out += 1
-            return
+    def drawn_of(self, prediction: Prediction) -> Scan:
+        """Its distance and its spectrum."""
         shell, verdict = prediction.first_shell, prediction.confidence
-        self._all.append(
-            Scan(
-                label=prediction.label,
-                r=None if shell is None else shell.r,
-                lower=None if shell is None else shell.lower,
-                upper=None if shell is None else shell.upper,
-                level=None if verdict is None else verdict.interval_level,
-                verdict=None if verdict is None else verdict.verdict,
-                energy=prediction.energy,
-                spectrum=prediction.spectrum,
-            )
+        return Scan(
+            label=prediction.label,
+            r=None if shell is None else shell.r,
+            lower=None if shell is None else shell.lower,
+            upper=None if shell is None else shell.upper,
+            level=None if verdict is None else verdict.interval_level,
+            verdict=None if verdict is None else verdict.verdict,
+            energy=prediction.energy,
+            spectrum=prediction.spectrum,
         )
 
-    def save(self, path: Path) -> None:
-        """Draw all of them.
-
-        Parameters
-        ----------
-        path : Path
-        """
-        save_pages([lambda: draw_series(self._all)], path)
+    def pages(self) -> list[Callable[[], Any]]:
+        """One with all of them."""
+        return [partial(draw_series, self.kept)]
 
 
 def draw_series(scans: Sequence[Scan]) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 from ..errors import CoverageError, EdgeError, SpectrumError
 from ..numerics import row_quantile
 from ..spectrum import FloatArray, NormalizedBatch
+from ..wording import counted
 
 __all__ = ["check_points", "glitch_heights", "noise_levels", "wrong_shapes"]
 
@@ -82,14 +83,26 @@ def check_points(energy: FloatArray, e0: float) -> None:
     near = energy[(energy > e0 - 10.0) & (energy < e0 + 20.0)]
     inside = energy[(energy > e0 - 7.5) & (energy < e0 + 17.5)]
     gap = float(np.diff(inside).max()) if inside.size > 1 else float("inf")
-    if near.size < EDGE_POINTS or gap > EDGE_GAP + 1e-6:
+    if near.size >= EDGE_POINTS and gap <= EDGE_GAP + 1e-6:
+        return
+    steps = np.diff(energy)
+    crossing = (energy[1:] > e0 - 7.5) & (energy[:-1] < e0 + 17.5)
+    wide = np.flatnonzero(crossing & (steps > EDGE_GAP + 1e-6))
+    if not wide.size:
         raise CoverageError(
-            f"too few points near the edge: {near.size} from 10 eV below to 20 eV above {e0:.1f} eV, the "
-            "widest step "
-            f"{gap:.1f} eV; expected at least {EDGE_POINTS} and steps of at most {EDGE_GAP:g} eV: "
-            "measure with finer "
-            "steps"
+            f"only {counted(near.size, 'point')} from 10 eV below to 20 eV above the edge at {e0:.1f} eV; "
+            f"expected at least {EDGE_POINTS}: the scan must go over all of that range"
         )
+    cause = (
+        f"the grid of {np.median(steps[wide]):.1f} eV is too coarse for"
+        if wide.size > 1
+        else f"the gap of {steps[wide[0]]:.1f} eV from {energy[wide[0]]:.1f} to {energy[wide[0] + 1]:.1f} eV "
+        "is too wide, near"
+    )
+    raise CoverageError(
+        f"{cause} the edge at {e0:.1f} eV; expected steps of at most {EDGE_GAP:g} eV from 7.5 eV below to "
+        "17.5 eV above it: measure with finer steps"
+    )
 
 
 def wrong_shapes(normalized: NormalizedBatch, name: str) -> dict[int, SpectrumError]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from .child import limit_memory, run_child
 from .labels import column_role, split_unit
 from .table import MAX_COLUMNS, MAX_POINTS, MAX_VALUES, Table
 
-__all__ = ["FILTERS", "children", "filters_of", "parse_hdf5", "read_hdf5", "text_of"]
+__all__ = ["FILTERS", "children", "damage_refused", "filters_of", "parse_hdf5", "read_hdf5", "text_of"]
 
 MAX_OBJECTS = 20_000
 MAX_DEPTH = 12
@@ -150,16 +152,25 @@ def read_hdf5(source: Path | bytes, label: str) -> list[Table | ReadError]:
     """
     import h5py
 
+    with (
+        damage_refused(),
+        h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r") as file,
+    ):
+        return _spectra(file, label)
+
+
+@contextmanager
+def damage_refused() -> Iterator[None]:
+    """Turn what libhdf5 says of a damaged file, through many of Python's exceptions, into a ReadError."""
     try:
-        with h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r") as file:
-            return _spectra(file, label)
+        yield
     except ReadError:
         raise
-    except Exception as error:  # libhdf5 reports damage through many of Python's exceptions
+    except Exception as error:
+        said = str(error).strip()[:100] or type(error).__name__
         raise ReadError(
-            "the HDF5 file is damaged or cannot be read "
-            f"({str(error).strip()[:100] or type(error).__name__}); "
-            "expected a whole file: copy it again, or repack it with h5repack"
+            f"the HDF5 file is damaged or cannot be read ({said}); expected a whole file: copy it again, or "
+            "repack it with h5repack"
         ) from error
 
 
