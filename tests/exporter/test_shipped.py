@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from xnet_exporter.calibrate.domain import domain_inputs
-from xnet_exporter.data.sets import TrainingSet, read_training_sets
+from xnet_exporter.data.record import split_rows
+from xnet_exporter.data.sets import TrainingSet, read_training_sets, select_axis
 from xnet_exporter.evaluate.evaluation import (
     absorbers_of,
     evaluate,
@@ -62,10 +63,12 @@ def test_shipped_metrics_are_reproduced(bundle: Bundle, made_from: TrainingSet) 
 
 def test_held_out_compositions_were_not_trained_on(bundle: Bundle, made_from: TrainingSet) -> None:
     record = json.loads((bundle.path / "training.json").read_text())
-    rows = {row.id: row for row in made_from.rows}
     by_group = record.get("held_out_by") == "group"
     held, _ = held_out_rows(bundle, made_from)
-    trained = [rows[i] for i in record["training"]]
+    covered, _ = select_axis(made_from, bundle.axis)
+    trained = [covered.rows[i] for i in split_rows(record, covered)[0]]
+    assert len(trained) == record["training"]["count"]
+    assert len(held.rows) == record["held_out"]["count"]
     for what in ("name", "group") if by_group else ("name",):
         assert not {getattr(row, what) for row in trained} & {getattr(row, what) for row in held.rows}
     draws = (

@@ -38,6 +38,7 @@ from xnet_onnx.uncertainty.domain import domain_of
 from xnet_onnx.uncertainty.intervals import G2_RESOLUTION, RESOLUTION, Evidence, band_scale, evidence_of
 
 from ..data.measured import measured_references
+from ..data.record import split_rows
 from ..data.sets import Row, name_draw, read_training_sets, select_axis
 from ..export.bundle import read_card, write_card
 from ..train.presets import preset_from_dict
@@ -278,7 +279,8 @@ def calibrate(path: Path, folders: Path | Sequence[Path], measured: Path | None 
     Raises
     ------
     DataSetError
-        If the training sets are not those of the bundle.
+        If the training sets are not those of the bundle, or give other rows than it
+        records.
     """
     bundle = load_bundle(path)
     record = json.loads(read_verified(path, "training.json", bundle.card))
@@ -294,11 +296,8 @@ def calibrate(path: Path, folders: Path | Sequence[Path], measured: Path | None 
         )
     preset, seed = preset_from_dict(record["preset"]), int(record["seed"])
     covered, origins = select_axis(data, preset.axis)
-    index = {row.id: i for i, row in enumerate(covered.rows)}
-
-    def rows_of(ids: list[str]) -> tuple[list[Row], FloatArray]:
-        chosen = [index[i] for i in ids]
-        return [covered.rows[i] for i in chosen], origins[chosen]
+    trained, _ = split_rows(record, covered)
+    rows, at = [covered.rows[i] for i in trained], origins[trained]
 
     def features_of(
         inputs: npt.NDArray[np.float32], absorbers: npt.NDArray[np.int64]
@@ -310,7 +309,6 @@ def calibrate(path: Path, folders: Path | Sequence[Path], measured: Path | None 
         found = [part for part in parts if part is not None]
         return np.concatenate(found) if found else None
 
-    rows, at = rows_of(record["training"])
     domain_value = fit_domain(rows, at, preset, features_of, seed)
     chosen = balanced(rows, seed)
     some = [rows[i] for i in chosen]

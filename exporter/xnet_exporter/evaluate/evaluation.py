@@ -26,7 +26,8 @@ from xnet_onnx.uncertainty.verdict import Assessment, assess
 
 from ..calibrate.distortions import broadened_input
 from ..data.measured import measured_references
-from ..data.sets import Row, TrainingSet, hold_out, select_axis
+from ..data.record import split_rows
+from ..data.sets import Row, TrainingSet, select_axis
 
 __all__ = [
     "HeldOut",
@@ -88,7 +89,8 @@ def held_out_rows(bundle: Bundle, data: TrainingSet) -> tuple[TrainingSet, Float
     Raises
     ------
     DataSetError
-        If the bundle keeps no record of its training, or nothing is held out.
+        If the bundle keeps no record of its training, or another one than its sets
+        give, or nothing is held out.
     """
     record = json.loads(read_verified(bundle.path, "training.json", bundle.card))
     if "held_out_fraction" not in record:
@@ -97,14 +99,8 @@ def held_out_rows(bundle: Bundle, data: TrainingSet) -> tuple[TrainingSet, Float
             "made by xnet-onnx train and export"
         )
     covered, origin = select_axis(data, bundle.axis)
-    # Bundles up to 1.1.0 kept whole names apart.
-    by_group = record.get("held_out_by") == "group"
-    groups = [row.group if by_group else row.name for row in covered.rows]
-    _, held = hold_out(groups, record["held_out_fraction"], record["seed"])
-    trained = set(record["training"])
-    used = {group for row, group in zip(covered.rows, groups, strict=True) if row.id in trained}
-    chosen = [int(i) for i in held if groups[i] not in used]
-    if not chosen:
+    _, chosen = split_rows(record, covered)
+    if not chosen.size:
         raise DataSetError(
             f"no composition of {data.name} was held out from {bundle.title}; expected the training "
             "set it was made from, or a newer one"

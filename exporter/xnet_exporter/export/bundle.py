@@ -32,6 +32,7 @@ from xnet_onnx.preprocess.align import SMOOTH_FWHM
 from xnet_onnx.spectrum import EnergyAxis, FloatArray
 
 from ..data.descriptor import RadialGrid
+from ..data.record import keep_record
 from ..train.networks import Ensemble
 from .card import model_card
 from .graphs import Blocked, to_onnx
@@ -342,6 +343,7 @@ def convert_bundle(source: Path, out: Path) -> None:
         _rename(card, data)
     else:
         card = read_card(source)
+    data["training.json"] = _json(keep_record(json.loads(data["training.json"])))
     _write_folder(out, data, card | {"format": FORMAT})
 
 

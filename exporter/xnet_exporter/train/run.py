@@ -24,6 +24,7 @@ from xnet_onnx.files import write_bytes
 from xnet_onnx.preprocess.align import align_one
 
 from ..data.descriptor import RadialGrid
+from ..data.record import keep_record
 from ..data.sets import Row, TrainingSet, hold_out, name_draw, read_training_sets, select_axis
 from ..export.bundle import hash_bags, k_edges, write_bundle
 from ..export.graphs import SingleMember, fold_batch_norm
@@ -436,7 +437,7 @@ def export_run(folder: Path, out: Path, *, name: str, version: str) -> dict[str,
         golden=(energy, norm, inputs[0]),
         parity_inputs=inputs,
         parity_numbers=absorbers if preset.network.absorbers else None,
-        training=record,
+        training=keep_record(record),
         summary=summary,
         licence="CC BY 4.0",
     )
