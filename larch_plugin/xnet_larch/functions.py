@@ -152,8 +152,8 @@ def xnet_predict(
     -------
     larch.Group
         The same as ``group.xnet``: r (Angstrom), mean, sigma, lower, upper,
-        members, peaks, first_shell, confidence, warnings, preprocessing, bundle, version,
-        fingerprint, ...
+        members, peaks, first_shell, confidence, nearest, warnings, preprocessing, bundle,
+        version, fingerprint, ...
 
     Raises
     ------

@@ -20,13 +20,23 @@ from .errors import SpectrumError, XnetError
 from .inference.ensemble import run_first_member, run_with_features
 from .inference.peaks import Curves, curves_of, join_curves, peaks_of
 from .inference.sensitivity import measure_sensitivity, perturb
-from .prediction import DEFAULT_LEVEL, VERDICTS, Confidence, FirstShell, Peak, Prediction, Sensitivity
+from .prediction import (
+    DEFAULT_LEVEL,
+    VERDICTS,
+    Confidence,
+    FirstShell,
+    Neighbour,
+    Peak,
+    Prediction,
+    Sensitivity,
+)
 from .preprocess.prepare import prepare_many, prepare_normalized
 from .readers import read
 from .readers.absorption import in_order
 from .spectrum import ModelInput, NormalizedSpectrum, Spectrum
 from .uncertainty.domain import DomainScores, domain_of
 from .uncertainty.intervals import Evidence, evidence_of
+from .uncertainty.nearest import nearest_of
 from .uncertainty.verdict import Assessment, assess, reasons_of, unassessed
 
 __all__ = [
@@ -200,7 +210,12 @@ def predict_inputs(
         threads=threads,
     )
     peaks = peaks_of(outcome.curves)
-    return [_prediction(item, outcome, i, peaks[i], bundle, level) for i, item in enumerate(inputs)]
+    nearest: list[tuple[Neighbour, ...]] = [()] * len(inputs)
+    if bundle.compounds is not None:
+        nearest = nearest_of(bundle.compounds, np.stack([item.values for item in inputs]))
+    return [
+        _prediction(item, outcome, i, peaks[i], nearest[i], bundle, level) for i, item in enumerate(inputs)
+    ]
 
 
 def _confidence(outcome: Outcome, i: int, level: float, r_sigma: float | None) -> Confidence | None:
@@ -222,7 +237,13 @@ def _confidence(outcome: Outcome, i: int, level: float, r_sigma: float | None) -
 
 
 def _prediction(
-    inputs: ModelInput, outcome: Outcome, i: int, peaks: tuple[Peak, ...], bundle: Bundle, level: float
+    inputs: ModelInput,
+    outcome: Outcome,
+    i: int,
+    peaks: tuple[Peak, ...],
+    nearest: tuple[Neighbour, ...],
+    bundle: Bundle,
+    level: float,
 ) -> Prediction:
     curves, assessment = outcome.curves, outcome.assessment
     confidence = _confidence(outcome, i, level, peaks[0].r_sigma if peaks else None)
@@ -257,6 +278,7 @@ def _prediction(
         spectrum=inputs.values.astype(np.float64),
         preprocessing=inputs.preprocessing,
         warnings=warnings,
+        nearest=nearest if assessment.shown[i] else (),
     )
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "VERDICTS",
     "Confidence",
     "FirstShell",
+    "Neighbour",
     "Peak",
     "Prediction",
     "Sensitivity",
@@ -112,6 +113,31 @@ class Confidence:
     expected_mse: float
 
 
+@dataclass(frozen=True)
+class Neighbour:
+    """A training compound whose spectrum is like this one.
+
+    Parameters
+    ----------
+    name : str
+        Mineral, complex or refcode.
+    element : str
+        Its absorber.
+    first_shell : float
+        Distance of its first shell in Angstrom, as its structure has it.
+    difference : float
+        Root mean square difference of the two curves, as a share of the edge step.
+    close : bool
+        Whether that is as little as between alike compounds of the training set.
+    """
+
+    name: str
+    element: str
+    first_shell: float
+    difference: float
+    close: bool
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
     """What the ensemble says about one spectrum.
@@ -144,6 +170,9 @@ class Prediction:
     preprocessing : dict
         e0, edge_step, energy_shift, axis and the normalisation's parameters.
     warnings : tuple of str
+    nearest : tuple of Neighbour
+        The training compounds with the most similar input, the most similar first;
+        empty where no distance is shown, or the bundle names no compounds.
     """
 
     label: str
@@ -163,6 +192,7 @@ class Prediction:
     spectrum: FloatArray
     preprocessing: dict[str, Any]
     warnings: tuple[str, ...]
+    nearest: tuple[Neighbour, ...] = ()
 
     def __repr__(self) -> str:
         """The answer in one line."""
@@ -177,8 +207,8 @@ class Prediction:
         -------
         dict
             With the keys model, element, edge, preprocessing, r, mean, sigma,
-            lower, upper, peaks, first_shell, confidence, warnings; numbers have
-            nine digits.
+            lower, upper, peaks, first_shell, confidence, nearest, warnings; numbers
+            have nine digits.
         """
         shell, verdict = self.first_shell, self.confidence
         return {
@@ -194,6 +224,7 @@ class Prediction:
             "peaks": [asdict(peak) for peak in self.peaks],
             "first_shell": None if shell is None else asdict(shell),
             "confidence": None if verdict is None else asdict(verdict) | {"reasons": list(verdict.reasons)},
+            "nearest": [_neighbour(one) for one in self.nearest],
             "warnings": list(self.warnings),
         }
 
@@ -231,6 +262,11 @@ class Prediction:
 
 def _numbers(values: FloatArray) -> list[float]:
     return [float(f"{value:.9g}") for value in values]
+
+
+def _neighbour(one: Neighbour) -> dict[str, Any]:
+    """With the digits that it has: the compounds are kept in half precision."""
+    return asdict(one) | {"first_shell": round(one.first_shell, 3), "difference": round(one.difference, 4)}
 
 
 def to_frame(predictions: Sequence[Prediction | XnetError]) -> Any:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 import xnet_exporter.calibrate.intervals as intervals
-from xnet_exporter.data.sets import Row
+from xnet_exporter.calibrate.nearest import compound_name, fit_compounds
+from xnet_exporter.data.sets import Row, select_axis
+from xnet_exporter.train.augment import Distortion, distort
+from xnet_exporter.train.presets import DEFAULT
+from xnet_onnx.bundle.nearest import parse_compounds
 from xnet_onnx.errors import DataSetError
+from xnet_onnx.inference.peaks import first_peaks
 from xnet_onnx.spectrum import EnergyAxis
+from xnet_onnx.uncertainty.nearest import nearest_of
+
+if TYPE_CHECKING:
+    from xnet_exporter.data.sets import TrainingSet
 
 AXIS = EnergyAxis("edge", -7.5, 0.2, 238, (15.0, 39.9))
 R = np.linspace(1.0, 6.0, 50)
@@ -84,3 +94,75 @@ def test_no_kind_outweighs_all_others() -> None:
     assert kept.count("molecule") == 200
     assert 320 < kept.count("built") < 480
     assert len(intervals.balanced(rows[:50], 0)) == 50
+
+
+# --- compounds to compare with ----------------------------------------------------------------------
+
+
+def named(name: str, source: str, absorber: int = 26) -> Row:
+    nothing = np.zeros(0)
+    return Row("1", name, nothing, nothing, nothing, nothing, nothing.astype(int), absorber, source)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "expected"),
+    [
+        ("Hematite", "mineral", "Hematite"),
+        ("<missing>", "mineral", ""),
+        ("Fe in Massicot (Pb site)", "mvar", "Fe in Massicot (Pb site)"),
+        ("oct:ox+ox+ox", "built", "Fe(ox)3 octahedral"),
+        ("pi:Cp+CO+Me+CO", "built", "Fe(Cp)(CO)2(Me)"),
+        ("tbp:NO3_2+H2O", "built", "Fe(NO3)(H2O) trigonal bipyramidal"),
+        ("GIYDIC C22H26F6FeN4O6S2", "molecule", "refcode GIYDIC, C22H26F6FeN4O6S2"),
+        ("HEBMOQ01", "molecule", "refcode HEBMOQ01"),
+        ("train_0474_hs", "molecule", "molecule train_0474_hs"),
+        ("a\x1b[2Jb", "", "a\\x1b[2Jb"),
+        ("x" * 300, "mineral", "x" * 100),
+    ],
+)
+def test_what_a_chemist_calls_it(name: str, source: str, expected: str) -> None:
+    assert compound_name(named(name, source)) == expected
+
+
+@pytest.fixture(scope="module")
+def some_rows(training: TrainingSet) -> tuple[list[Row], np.ndarray]:
+    chosen = dataclasses.replace(training, rows=training.rows[::40])
+    covered, origins = select_axis(chosen, DEFAULT.axis)
+    return list(covered.rows), origins
+
+
+def test_a_compound_is_most_like_itself(some_rows: tuple[list[Row], np.ndarray]) -> None:
+    rows, origins = some_rows
+    kept = fit_compounds(rows, origins, DEFAULT, 0)
+    assert kept is not None
+    assert len(kept.data) < 2_000_000
+    compounds = parse_compounds(kept.data, DEFAULT.axis.count)
+    assert kept.said["compounds"] == len(compounds.names)
+    assert compounds.scores.shape[0] * compounds.scores.shape[1] <= 24
+    assert 0.005 < compounds.close < 0.3
+    measured = distort(rows, origins, DEFAULT.axis, Distortion(4.0, 6.0, 1.03, 0.9))
+    found = nearest_of(compounds, measured)
+    own = [compound_name(row) for row in rows]
+    first = np.mean([name == near[0].name for name, near in zip(own, found, strict=True) if name])
+    assert first > 0.9
+    truth = first_peaks(np.linspace(1.0, 6.0, 50), np.stack([row.g2 for row in rows]))
+    off = [
+        abs(near[0].first_shell - r)
+        for name, near, r in zip(own, found, truth, strict=True)
+        if name == near[0].name
+    ]
+    assert np.median(off) < 0.01
+    assert fit_compounds(rows, origins, DEFAULT, 0) == kept
+
+
+def test_too_few_compounds_to_compare_with(some_rows: tuple[list[Row], np.ndarray]) -> None:
+    rows, origins = some_rows
+    assert fit_compounds(rows[:3], origins[:3], DEFAULT, 0) is None
+
+
+def test_spectra_that_are_not_made_to_look_measured(some_rows: tuple[list[Row], np.ndarray]) -> None:
+    rows, origins = some_rows
+    plain = dataclasses.replace(DEFAULT, augmentation=None)
+    kept = fit_compounds(rows, origins, plain, 0)
+    assert kept is not None
+    assert kept.said["sharpnesses"] == 1

@@ -14,6 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xnet_exporter.calibrate.intervals import calibrate
 from xnet_exporter.data.sets import Row, TrainingSet, read_training_set, select_axis
 from xnet_exporter.evaluate.evaluation import HeldOut, evaluate, metrics
 from xnet_exporter.export.graphs import SingleMember, fold_batch_norm, to_onnx
@@ -344,6 +345,21 @@ def test_a_bundle_works_from_end_to_end(run: Path, tiny_set: Path, tmp_path: Pat
     assert result.members.shape == (3, 50)
     found = evaluate(bundle, read_training_set(tiny_set))
     assert found["calculated"]["spectra"] == len(load_run(run).record["held_out"])
+
+
+@pytest.mark.slow
+def test_a_bundle_is_calibrated(tiny_set: Path, tmp_path: Path) -> None:
+    train(tiny_set, tmp_path / "run", DEFAULT, members=8, seed=1, epochs=2)
+    export_run(tmp_path / "run", tmp_path / "b", name="tiny", version="1")
+    assert load_bundle(tmp_path / "b").compounds is None
+    calibrate(tmp_path / "b", tiny_set)
+    bundle = load_bundle(tmp_path / "b")
+    assert bundle.calibration is not None
+    assert bundle.compounds is not None
+    assert bundle.card["nearest"]["compounds"] == len(bundle.compounds.names) > 30
+    # Of the eight members' files, the ensemble's and four others.
+    assert verify_bundle(bundle).files == 8 + 6
+    assert len(predict(EXAMPLE, bundle=bundle, force=True).nearest) == 3
 
 
 def test_paper_preset(tiny_set: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ the bundle are not touched: they test the calibration (`xnet_exporter.evaluate.e
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ from xnet_onnx.bundle.statistics import (
     parse_domain,
 )
 from xnet_onnx.errors import DataSetError, XnetError
+from xnet_onnx.files import write_bytes
 from xnet_onnx.inference.ensemble import run_ensemble, run_with_features
 from xnet_onnx.inference.peaks import curves_of, first_peaks
 from xnet_onnx.inference.sensitivity import measure_sensitivity, perturb
@@ -44,9 +46,11 @@ from ..export.bundle import read_card, write_card
 from ..train.presets import preset_from_dict
 from ..train.run import unseen_by
 from .domain import domain_inputs, fit_domain
+from .nearest import Kept, fit_compounds
 
 __all__ = ["Observations", "calibrate", "fit_calibration", "observe"]
 
+COMPOUNDS = "nearest.npz"
 DRAWS = 2
 CHUNK = 256
 #: Members that must not have seen a spectrum's group for it to be calibrated on.
@@ -323,10 +327,11 @@ def calibrate(path: Path, folders: Path | Sequence[Path], measured: Path | None 
         np.tile(unseen_by(rows, preset, record["members"], seed)[chosen], (copies, 1)),
     )
     value = fit_calibration(seen)
-    _write(path, bundle, value, domain_value)
+    kept = fit_compounds(rows, at, preset, seed)
+    _write(path, value, domain_value, kept)
     if measured is not None:
         value |= _widening(load_bundle(path), measured)
-        _write(path, bundle, value, domain_value)
+        _write(path, value, domain_value, kept)
     return parse_calibration(value, bundle.r.size)
 
 
@@ -388,7 +393,14 @@ def _weighted_quantile(pairs: Sequence[tuple[str, float | FloatArray]], level: f
     return float(joined[order][np.searchsorted(cumulative, level - 1e-9)])
 
 
-def _write(path: Path, bundle: Bundle, calibration: dict[str, Any], domain: dict[str, Any]) -> None:
+def _write(path: Path, calibration: dict[str, Any], domain: dict[str, Any], kept: Kept | None) -> None:
     card = read_card(path)
     card.update(calibration=calibration, domain=domain, statistics_version=STATISTICS_VERSION, metrics=None)
+    card["nearest"] = None if kept is None else kept.said
+    card["files"].pop(COMPOUNDS, None)
+    if kept is not None:
+        write_bytes(path / COMPOUNDS, kept.data)
+        card["files"][COMPOUNDS] = hashlib.sha256(kept.data).hexdigest()
     write_card(path, card)
+    if kept is None:
+        (path / COMPOUNDS).unlink(missing_ok=True)

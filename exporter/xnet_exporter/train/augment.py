@@ -26,7 +26,7 @@ from xnet_onnx.spectrum import EnergyAxis, FloatArray
 from ..data.sets import Row
 from .presets import Augmentation
 
-__all__ = ["augment", "broaden", "spectrum_bank"]
+__all__ = ["Distortion", "augment", "broaden", "distort", "spectrum_bank"]
 
 STEP = 0.1
 #: Largest shift in eV: so much is kept below and above the axis.
@@ -47,6 +47,59 @@ AMPLITUDE_RAMP = (2.0, 8.0)
 #: Largest curvature of the background over 40 eV, strength of self-absorption and ripple, and range of
 #: the heights at which a spectrum is clipped.
 CURVATURE, SELF_ABSORPTION, RIPPLE, CLIP = 0.06, 1.0, 0.02, (1.05, 1.5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Distortion:
+    """How one calculated spectrum is made to look measured.
+
+    Parameters
+    ----------
+    broadening, damping : float
+        FWHM in eV, at the edge and further 30 eV above it.
+    stretch : float
+        Factor on the energies above the edge.
+    amplitude : float
+        Factor on the structure above the edge.
+    """
+
+    broadening: float
+    damping: float
+    stretch: float
+    amplitude: float
+
+
+def distort(
+    rows: Sequence[Row], origins: FloatArray, axis: EnergyAxis, distortion: Distortion
+) -> npt.NDArray[np.float32]:
+    """Make spectra look measured, all in one way.
+
+    Parameters
+    ----------
+    rows : sequence of Row, length n
+    origins : ndarray of float64, shape (n,)
+        Half-step energy of each in eV.
+    axis : EnergyAxis
+        An `edge` axis.
+    distortion : Distortion
+
+    Returns
+    -------
+    ndarray of float32, shape (n, axis.count)
+        Model inputs; as calculated where a spectrum loses its edge.
+    """
+    plain = np.stack(
+        [np.interp(GRID + origin, row.energy, row.mu) for row, origin in zip(rows, origins, strict=True)]
+    )
+    operator = _operator(distortion.broadening, distortion.damping, distortion.stretch)
+    aligned = align(GRID, plain @ operator.T.astype(np.float64), axis)
+    lost = np.flatnonzero(np.isnan(aligned.values).any(axis=1))
+    values = aligned.values
+    if lost.size:
+        values[lost] = align(GRID, plain[lost], axis).values
+    start, full = AMPLITUDE_RAMP
+    ramp = np.clip((axis.energies() - start) / (full - start), 0.0, 1.0)
+    return np.asarray(values + (distortion.amplitude - 1.0) * ramp * (values - 1.0), dtype=np.float32)
 
 
 def _convolve(values: FloatArray, fwhm: float) -> FloatArray:

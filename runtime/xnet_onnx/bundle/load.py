@@ -24,6 +24,7 @@ from ..spectrum import EnergyAxis, FloatArray
 from .check import check_model
 from .external import WEIGHTS, link
 from .files import MAX_FILE_BYTES, MAX_JSON_BYTES, read_json, read_regular
+from .nearest import Compounds, parse_compounds
 from .statistics import (
     STATISTICS_VERSION,
     Calibration,
@@ -73,6 +74,8 @@ class Bundle:
         None for a bundle that was not calibrated; there is no verdict then.
     card : dict
         ``bundle.json`` as it is.
+    compounds : Compounds or None
+        Training compounds to compare a spectrum with; None where the bundle names none.
     """
 
     path: Path
@@ -86,6 +89,7 @@ class Bundle:
     calibration: Calibration | None
     domain: Domain | None
     card: dict[str, Any]
+    compounds: Compounds | None = None
 
     @property
     def title(self) -> str:
@@ -351,6 +355,9 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
             calibration=parse_calibration(whole["calibration"], points) if card.get("calibration") else None,
             domain=parse_domain(whole["domain"], count) if card.get("domain") else None,
             card=card,
+            compounds=parse_compounds(read_verified(folder, "nearest.npz", card), count)
+            if "nearest.npz" in card["files"]
+            else None,
         )
     except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError) as error:
         raise BundleError(

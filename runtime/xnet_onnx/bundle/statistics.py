@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..spectrum import FloatArray
 
@@ -32,6 +33,7 @@ __all__ = [
     "parse_domain",
     "read_arrays",
     "split_arrays",
+    "unpack_arrays",
 ]
 
 #: Raised whenever a constant changes that statistics are fitted with (tests/runtime/test_statistics.py).
@@ -242,14 +244,36 @@ def read_arrays(data: bytes) -> dict[str, FloatArray]:
     ValueError
         If it is no such file, or unpacks to more than 64 MiB.
     """
+    arrays = unpack_arrays(data, "statistics.npz")
+    return {name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()}
+
+
+def unpack_arrays(data: bytes, label: str) -> dict[str, npt.NDArray[np.generic]]:
+    """Read the arrays of an .npz file, whatever their types; never pickled ones.
+
+    Parameters
+    ----------
+    data : bytes
+    label : str
+        What to call the file in messages.
+
+    Returns
+    -------
+    dict of str to ndarray
+
+    Raises
+    ------
+    ValueError
+        If it is no such file, or unpacks to more than 64 MiB.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if sum(item.file_size for item in archive.infolist()) > MAX_ARRAY_BYTES:
-                raise ValueError("statistics.npz, which unpacks to more than 64 MiB")
+                raise ValueError(f"{label}, which unpacks to more than 64 MiB")
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return {name: np.asarray(arrays[name], dtype=np.float64) for name in arrays.files}
+            return {name: np.asarray(arrays[name]) for name in arrays.files}
     except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError, MemoryError, RuntimeError) as error:
-        raise ValueError(f"statistics.npz ({error})") from error
+        raise ValueError(f"{label} ({error})") from error
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,8 @@ def as_json(label: str, result: Prediction | XnetError) -> dict[str, Any]:
     -------
     dict
         With the keys file, status, error, model, element, edge, preprocessing,
-        r, mean, sigma, lower, upper, peaks, first_shell, confidence, warnings;
-        after an error all but the first three are null or empty.
+        r, mean, sigma, lower, upper, peaks, first_shell, confidence, nearest,
+        warnings; after an error all but the first three are null or empty.
     """
     if isinstance(result, XnetError):
         return {
@@ -80,6 +80,7 @@ def as_json(label: str, result: Prediction | XnetError) -> dict[str, Any]:
             "peaks": [],
             "first_shell": None,
             "confidence": None,
+            "nearest": [],
             "warnings": [],
         }
     return {"file": label, "status": "ok", "error": None, **result.to_dict()}

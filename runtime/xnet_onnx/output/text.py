@@ -10,7 +10,7 @@ from ..errors import XnetError
 from ..prediction import Prediction
 from ..wording import printable
 
-__all__ = ["LineTable", "as_block", "error_line", "headline", "uncertain_peaks"]
+__all__ = ["LineTable", "as_block", "error_line", "headline", "similar", "uncertain_peaks"]
 
 OUTSIDE = "not given: the spectrum is outside what the model knows"
 NO_PEAK = "none: the predicted curve has no peak"
@@ -62,6 +62,29 @@ def uncertain_peaks(prediction: Prediction) -> tuple[bool, ...]:
     )
 
 
+def similar(prediction: Prediction) -> str:
+    """The training compounds with the most similar spectra, in one line.
+
+    Parameters
+    ----------
+    prediction : Prediction
+
+    Returns
+    -------
+    str
+        "Hematite 2.03 A (curves differ by 3 %), Goethite 2.02 A (4 %)"; empty without any.
+    """
+    if not prediction.nearest:
+        return ""
+    said = []
+    for i, one in enumerate(prediction.nearest):
+        named = one.name.startswith((f"{one.element}(", f"{one.element} in "))
+        of = "" if named or one.element == prediction.element else f" ({one.element})"
+        apart = f"{100.0 * one.difference:.0f} %"
+        said.append(f"{one.name}{of} {one.first_shell:.2f} A ({'' if i else 'curves differ by '}{apart})")
+    return ("" if prediction.nearest[0].close else "none is close; ") + ", ".join(said)
+
+
 def as_block(label: str, result: Prediction) -> str:
     """One spectrum's result in several lines, the answer first.
 
@@ -91,6 +114,8 @@ def as_block(label: str, result: Prediction) -> str:
         )
         if any(doubtful):
             lines.append("                not certain: within its interval the curve may have no peak there")
+    if result.nearest:
+        lines.append(f"  most similar  {similar(result)}")
     lines.append(
         f"  spectrum      {result.element} {result.edge} edge, e0 {done['e0']:.1f} eV, edge step "
         f"{done['edge_step']:.3g}; {done['mu']}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from ..errors import XnetError
-from ..output.text import NO_PEAK, OUTSIDE, UNCALIBRATED, uncertain_peaks
+from ..output.text import NO_PEAK, OUTSIDE, UNCALIBRATED, similar, uncertain_peaks
 from ..prediction import Prediction
 from .uploads import Answer
 
@@ -83,6 +83,8 @@ def tell(answer: Answer) -> str:
     ]
     if verdict is not None:
         parts.append(_list(verdict.reasons, "reasons"))
+    if result.nearest:
+        parts.append(f'<p class="similar">Most similar: {escape(similar(result))}</p>')
     if len(result.peaks) > 1:
         rows = "".join(
             f"<tr><td>{peak.r:.2f}</td><td>{peak.height:.1f}</td>"

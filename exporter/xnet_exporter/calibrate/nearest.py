@@ -1,0 +1,199 @@
+"""Keep of the training spectra what `xnet_onnx.uncertainty.nearest` compares with.
+
+Theory is sharper than experiment by an amount that nobody knows beforehand: each
+spectrum is kept as in a sharp, an ordinary and a blunt measurement. The sharpnesses
+and the number of components were chosen by ``benchmarks/nearest.py``. Three times
+eight numbers a spectrum say which is like another; they do not give it back.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from xnet_onnx.bundle.nearest import MAX_NAME
+from xnet_onnx.edges import SYMBOLS
+from xnet_onnx.inference.peaks import first_peaks
+from xnet_onnx.spectrum import FloatArray
+from xnet_onnx.uncertainty.nearest import COUNT
+from xnet_onnx.wording import printable
+
+from ..data.descriptor import RadialGrid
+from ..data.sets import Row
+from ..train.augment import Distortion, distort
+from ..train.presets import Preset
+from .domain import domain_inputs
+
+__all__ = ["COMPONENTS", "SHARPNESSES", "Kept", "compound_name", "fit_compounds"]
+
+COMPONENTS = 8
+SHARPNESSES = (
+    Distortion(2.0, 3.0, 1.03, 1.0),
+    Distortion(5.0, 8.0, 1.02, 0.85),
+    Distortion(6.0, 10.0, 1.02, 0.8),
+)
+#: Share of training spectra, made to look measured, to which another compound is close.
+CLOSE_SHARE = 0.95
+CHUNK = 256
+GEOMETRIES = {
+    "oct": "octahedral",
+    "tet": "tetrahedral",
+    "sqp": "square planar",
+    "spy": "square pyramidal",
+    "tbp": "trigonal bipyramidal",
+    "pbp": "pentagonal bipyramidal",
+    "tpr": "trigonal prismatic",
+    "tpl": "trigonal planar",
+    "lin": "linear",
+    "pi": "",
+}
+
+
+def compound_name(row: Row) -> str:
+    """What a chemist would call a training compound.
+
+    Parameters
+    ----------
+    row : Row
+
+    Returns
+    -------
+    str
+        The mineral, "Fe in Massicot (Pb site)", "Fe(ox)3 octahedral" or "refcode
+        GIYDIC, C22H26F6FeN4O6S2"; empty for a structure without a name.
+    """
+    name = " ".join(row.name.split())
+    if row.source == "built" and ":" in name:
+        geometry, _, parts = name.partition(":")
+        # A mark behind an underscore is how a ligand binds: NO3_2 with two atoms.
+        counts = Counter(re.sub(r"_\d$", "", part) for part in parts.split("+"))
+        ligands = "".join(f"({part}){number if number > 1 else ''}" for part, number in counts.items())
+        name = f"{SYMBOLS[row.absorber - 1]}{ligands} {GEOMETRIES.get(geometry, geometry)}".strip()
+    elif row.source == "molecule":
+        known = re.match(r"[A-Z]{6}\d*\b", name)
+        name = ("refcode " if known else "molecule ") + name.replace(" ", ", ", 1)
+    elif not name[:1].isalnum():
+        return ""
+    return printable(name)[:MAX_NAME]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """``nearest.npz``, and what ``bundle.json`` says of it."""
+
+    data: bytes
+    said: dict[str, float | int]
+
+
+def fit_compounds(
+    rows: Sequence[Row],
+    origins: FloatArray,
+    preset: Preset,
+    seed: int,
+    *,
+    sharpnesses: Sequence[Distortion] = SHARPNESSES,
+    components: int = COMPONENTS,
+) -> Kept | None:
+    """Make ``nearest.npz``.
+
+    Parameters
+    ----------
+    rows : sequence of Row, length n
+        The training spectra of the bundle.
+    origins : ndarray of float64, shape (n,)
+        Half-step energies in eV.
+    preset : Preset
+    seed : int
+    sharpnesses : sequence of Distortion
+        In which each spectrum is kept; as it is by a preset without augmentation.
+    components : int
+
+    Returns
+    -------
+    Kept or None
+        None where there are too few compounds to compare with.
+    """
+    shells = first_peaks(RadialGrid().centres, np.stack([row.g2 for row in rows]))
+    named = sorted(
+        (name, row.absorber, i)
+        for i, (row, shell) in enumerate(zip(rows, shells, strict=True))
+        if np.isfinite(shell) and (name := compound_name(row))
+    )
+    order = [i for _, _, i in named]
+    some, at = [rows[i] for i in order], origins[order]
+    if len({row.group for row in some}) <= COUNT:
+        return None
+    if preset.augmentation is None:
+        views = domain_inputs(some, at, preset, seed)[np.newaxis]
+    else:
+        views = np.stack([distort(some, at, preset.axis, one) for one in sharpnesses])
+    centre, axes = _principal(views.reshape(-1, views.shape[-1]), components)
+    scores = (views - centre) @ axes.T
+    keys = {key: i for i, key in enumerate(dict.fromkeys((name, number) for name, number, _ in named))}
+    close = _close(scores, centre, axes, some, at, preset, seed)
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        centre=centre.astype(np.float32),
+        components=axes.astype(np.float32),
+        scores=np.moveaxis(scores, 2, 0).astype(np.float16),
+        first_shell=shells[order].astype(np.float32),
+        compound=np.array([keys[name, number] for name, number, _ in named], dtype=np.int32),
+        names=np.array([name for name, _ in keys]),
+        absorbers=np.array([number for _, number in keys], dtype=np.int32),
+        close=np.array(close, dtype=np.float32),
+    )
+    said = {
+        "compounds": len(keys),
+        "spectra": len(order),
+        "sharpnesses": len(views),
+        "components": len(axes),
+        "close": round(close, 4),
+    }
+    return Kept(buffer.getvalue(), said)
+
+
+def _principal(values: npt.NDArray[np.float32], count: int) -> tuple[FloatArray, FloatArray]:
+    """Mean, and the first principal components, of unit length."""
+    data = values.astype(np.float64)
+    centre = data.mean(axis=0)
+    _, vectors = np.linalg.eigh(np.cov(data - centre, rowvar=False))
+    axes = vectors[:, ::-1][:, :count].T
+    # The sign of an eigenvector is arbitrary; fix it, for the same bytes on every run.
+    return centre, axes * np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, np.newaxis]
+
+
+def _close(
+    scores: FloatArray,
+    centre: FloatArray,
+    axes: FloatArray,
+    rows: Sequence[Row],
+    origins: FloatArray,
+    preset: Preset,
+    seed: int,
+) -> float:
+    """Difference up to which most spectra, made to look measured, find a compound of another group."""
+    if preset.augmentation is not None:
+        # What is damaged is not good, though the networks are trained to bear it.
+        preset = replace(preset, augmentation=replace(preset.augmentation, damage=0.0))
+    inputs = domain_inputs(list(rows), origins, preset, seed + 2, draws=1)[-len(rows) :]
+    shifted = inputs - centre
+    own = shifted @ axes.T
+    outside = (shifted**2).sum(axis=1) - (own**2).sum(axis=1)
+    group = np.unique([row.group for row in rows], return_inverse=True)[1]
+    found = np.empty(len(rows))
+    for start in range(0, len(rows), CHUNK):
+        part = slice(start, start + CHUNK)
+        squares = ((scores**2).sum(axis=2)[:, np.newaxis] - 2.0 * own[part] @ np.moveaxis(scores, 1, 2)).min(
+            axis=0
+        )
+        squares[group[part, np.newaxis] == group] = np.inf
+        found[part] = squares.min(axis=1) + (own[part] ** 2).sum(axis=1) + outside[part]
+    differences = np.sqrt(np.maximum(found, 0.0) / inputs.shape[1])
+    return float(np.quantile(differences, CLOSE_SHARE))
