@@ -24,6 +24,7 @@ import numpy as np
 from xnet_exporter.calibrate.domain import domain_inputs
 from xnet_exporter.calibrate.nearest import COMPONENTS, SHARPNESSES, fit_compounds
 from xnet_exporter.data.measured import measured_references
+from xnet_exporter.data.record import split_rows
 from xnet_exporter.data.sets import read_training_sets, select_axis
 from xnet_exporter.train.augment import Distortion
 from xnet_exporter.train.presets import preset_from_dict
@@ -67,8 +68,7 @@ def main() -> None:
     record = json.loads(read_verified(given.bundle, "training.json", bundle.card))
     preset = preset_from_dict(record["preset"])
     data, origins = select_axis(read_training_sets(given.data), preset.axis)
-    index = {row.id: i for i, row in enumerate(data.rows)}
-    training, held = ([index[i] for i in record[key]] for key in ("training", "held_out"))
+    training, held = split_rows(record, data)
     quiet = replace(preset, augmentation=replace(preset.augmentation, damage=0.0))
     rows = [data.rows[i] for i in held]
     shells = first_peaks(bundle.r, np.stack([row.g2 for row in rows]))
