@@ -32,6 +32,8 @@ EDGES: dict[tuple[str, str], float] = {
     for name, _, energy in (entry.partition(":") for entry in _TABLE.split())
 }
 
+_L_EDGES = [(element, edge, energy) for (element, edge), energy in EDGES.items() if edge in ("L2", "L3")]
+
 _SYMBOLS = """
 H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr
 Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir
@@ -96,8 +98,8 @@ def lines_beside(e0: float) -> str:
     """
     near = [
         (abs(e0 - tabulated), f"{element} {edge} ({tabulated:.0f} eV)")
-        for (element, edge), tabulated in EDGES.items()
-        if edge in ("L3", "L2") and -4.0 <= e0 - tabulated <= 8.0
+        for element, edge, tabulated in _L_EDGES
+        if -4.0 <= e0 - tabulated <= 8.0
     ]
     return min(near)[1] if near else ""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -92,9 +94,12 @@ class NormalizedBatch:
     Parameters
     ----------
     energy : ndarray of float64, shape (n,)
-    norm, flat, pre_edge, post_edge : ndarray of float64, shape (k, n)
+    norm, pre_edge : ndarray of float64, shape (k, n)
     e0 : float
     edge_step : ndarray of float64, shape (k,)
+    curves : callable
+        Gives `flat` and `post_edge`, shape (k, n); an input that does not depend on
+        the post-edge never asks for them.
     recipe : dict
     warnings : tuple of str
         All as in `NormalizedSpectrum`, a row a spectrum.
@@ -102,35 +107,44 @@ class NormalizedBatch:
 
     energy: FloatArray
     norm: FloatArray
-    flat: FloatArray
     e0: float
     edge_step: FloatArray
     pre_edge: FloatArray
-    post_edge: FloatArray
+    curves: Callable[[], tuple[FloatArray, FloatArray]]
     recipe: dict[str, str | int | float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def flat(self) -> FloatArray:
+        """`norm` without the slope and curvature of the post-edge, (k, n)."""
+        return self.curves()[0]
+
+    @cached_property
+    def post_edge(self) -> FloatArray:
+        """The line above the edge, (k, n)."""
+        return self.curves()[1]
 
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> NormalizedBatch:
         """Some of the spectra."""
         return replace(
             self,
             norm=self.norm[rows],
-            flat=self.flat[rows],
             edge_step=self.edge_step[rows],
             pre_edge=self.pre_edge[rows],
-            post_edge=self.post_edge[rows],
+            curves=lambda: (self.flat[rows], self.post_edge[rows]),
         )
 
     def one(self, row: int) -> NormalizedSpectrum:
         """One of the spectra."""
+        flat, post_edge = self.curves()
         return NormalizedSpectrum(
             energy=self.energy,
             norm=self.norm[row],
-            flat=self.flat[row],
+            flat=flat[row],
             e0=self.e0,
             edge_step=float(self.edge_step[row]),
             pre_edge=self.pre_edge[row],
-            post_edge=self.post_edge[row],
+            post_edge=post_edge[row],
             recipe=self.recipe,
             warnings=self.warnings,
         )
@@ -141,11 +155,10 @@ class NormalizedBatch:
         return cls(
             energy=spectrum.energy,
             norm=spectrum.norm[np.newaxis],
-            flat=spectrum.flat[np.newaxis],
             e0=spectrum.e0,
             edge_step=np.array([spectrum.edge_step]),
             pre_edge=np.asarray(spectrum.pre_edge)[np.newaxis],
-            post_edge=np.asarray(spectrum.post_edge)[np.newaxis],
+            curves=lambda: (spectrum.flat[np.newaxis], np.asarray(spectrum.post_edge)[np.newaxis]),
             recipe=spectrum.recipe,
             warnings=spectrum.warnings,
         )

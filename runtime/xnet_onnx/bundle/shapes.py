@@ -21,6 +21,7 @@ from .wire import (
     ITEM_SIZE,
     MAX_DIMENSIONS,
     MAX_INTEGERS,
+    ROWS,
     Attribute,
     Graph,
     Node,
@@ -29,8 +30,6 @@ from .wire import (
 
 __all__ = ["MAX_BYTES", "MAX_PRODUCTS", "OPERATORS", "ROWS", "Cost", "Dimension", "cost_of"]
 
-#: Spectra that the networks take at a time: their activations stay in the processor's cache.
-ROWS = 96
 #: Bytes that a run over that many needs at a time.
 MAX_BYTES = 192 * 1024 * 1024
 #: Products of a run over that many: a second or two of a core.

@@ -24,6 +24,7 @@ __all__ = [
     "ITEM_SIZE",
     "MAX_DIMENSIONS",
     "MAX_INTEGERS",
+    "ROWS",
     "Attribute",
     "Graph",
     "Node",
@@ -38,6 +39,8 @@ FLOAT, INT32, INT64, BOOL, FLOAT16, DOUBLE = 1, 6, 7, 9, 10, 11
 ITEM_SIZE = {FLOAT: 4, INT32: 4, INT64: 8, BOOL: 1, FLOAT16: 2, DOUBLE: 8}
 _FLOATS = {FLOAT: "<f4", FLOAT16: "<f2", DOUBLE: "<f8"}
 
+#: Spectra that the networks take at a time: their activations stay in the processor's cache.
+ROWS = 96
 MAX_NODES = 10_000
 MAX_FIELDS = 100_000
 MAX_DIMENSIONS = 8

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..bundle.check import check_model
-from ..bundle.load import Bundle, read_models
-from ..bundle.shapes import ROWS
+from ..bundle.load import Bundle, is_shipped, read_models
+from ..bundle.wire import ROWS
 from ..errors import BundleError, SpectrumError
 from ..spectrum import FloatArray
 from .session import open_session, run_model
@@ -37,7 +36,10 @@ def _session(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
 def _first_member(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
     name = "member_00.onnx"
     model = read_models(bundle.path, [name], bundle.card)[name]
-    check_model(model, str(bundle.path / name), inputs=bundle.axis.count, output=(bundle.r.size,))
+    if not is_shipped(bundle.path):
+        from ..bundle.check import check_model  # not at the start of each process
+
+        check_model(model, str(bundle.path / name), inputs=bundle.axis.count, output=(bundle.r.size,))
     numbers = [one.number for one in bundle.absorbers]
     try_models(bundle.path, {name: (model, (bundle.r.size,))}, bundle.axis.count, numbers)
     session = open_session(model, threads)

@@ -175,7 +175,7 @@ def spread_of_peaks(r: FloatArray, members: FloatArray, found: PeakTable) -> Flo
     step = float(r[1] - r[0])
     reach = int(MEMBER_WINDOW / step) + 1
     window = found.index[:, np.newaxis] + np.arange(-reach, reach + 1)
-    clipped = np.clip(window, 0, r.size - 1)
+    clipped = np.minimum(np.maximum(window, 0), r.size - 1)
     inside = (clipped == window) & (np.abs(r[clipped] - found.r[:, np.newaxis]) <= MEMBER_WINDOW)
     values = members[
         found.curve[:, np.newaxis, np.newaxis],
@@ -185,13 +185,12 @@ def spread_of_peaks(r: FloatArray, members: FloatArray, found: PeakTable) -> Flo
     best = np.where(inside[:, np.newaxis, :], values, -np.inf).argmax(axis=2)
     first = inside.argmax(axis=1)[:, np.newaxis]
     last = inside.shape[1] - 1 - inside[:, ::-1].argmax(axis=1)[:, np.newaxis]
-    index = np.take_along_axis(clipped, best, axis=1)
+    peak, member = np.arange(found.r.size)[:, np.newaxis], np.arange(members.shape[1])
+    index = clipped[peak, best]
     # At the end of the window or of the grid there is no point beyond to put a parabola through.
     free = (best > first) & (best < last) & (index > 0) & (index < r.size - 1)
-    three = [
-        np.take_along_axis(values, np.clip(best + k, 0, values.shape[2] - 1)[..., np.newaxis], axis=2)[..., 0]
-        for k in (-1, 0, 1)
-    ]
+    inner = np.minimum(np.maximum(best, 1), values.shape[2] - 2)
+    three = [values[peak, member, inner + k] for k in (-1, 0, 1)]
     own = r[index] + np.where(free, vertex_offsets(*three), 0.0) * step
     return np.asarray(own.std(axis=1, ddof=1), dtype=np.float64)
 

@@ -54,6 +54,12 @@ def broadening_matrix(count: int, step: float, fwhm: float) -> FloatArray:
     return np.asarray(flat.reshape(count, count), dtype=np.float64)
 
 
+@lru_cache(maxsize=16)
+def _moved(count: int, points: int) -> npt.NDArray[np.int64]:
+    """Where a spectrum is read to be moved by so many points."""
+    return np.clip(np.arange(count) - points, 0, count - 1)
+
+
 def perturb(spectra: npt.NDArray[np.float32], axis: EnergyAxis) -> npt.NDArray[np.float32]:
     """Shifted and broadened copies of model inputs.
 
@@ -67,8 +73,7 @@ def perturb(spectra: npt.NDArray[np.float32], axis: EnergyAxis) -> npt.NDArray[n
     ndarray of float32, shape (n, k, axis.count)
         One copy for each of `SHIFTS`, then of `BROADENINGS`; the ends are held.
     """
-    columns = np.arange(axis.count)
-    copies = [spectra[:, np.clip(columns - round(shift / axis.step), 0, axis.count - 1)] for shift in SHIFTS]
+    copies = [spectra[:, _moved(axis.count, round(shift / axis.step))] for shift in SHIFTS]
     copies += [
         # In double precision: single precision depends, in its last digit, on the number of threads.
         (spectra.astype(np.float64) @ broadening_matrix(axis.count, axis.step, fwhm).T).astype(np.float32)

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..bundle.files import read_json, read_regular
-from ..bundle.load import default_bundle_path, read_models
-from ..bundle.shapes import ROWS
+from ..bundle.load import default_bundle_path, is_shipped, read_models
+from ..bundle.wire import ROWS
 from ..child import ChildError, limit_memory, limit_processor_time, run_child
 from ..errors import BundleError
 from .session import open_session, run_model
@@ -66,7 +66,7 @@ def try_models(
     BundleError
         If one crashes, takes too long or too much memory, or gives something else.
     """
-    if folder.parent == default_bundle_path().parent:
+    if is_shipped(folder):
         return
     hashes = {name: hashlib.sha256(model).hexdigest() for name, (model, _) in models.items()}
     left = [name for name, found in hashes.items() if found not in _passed and found not in _shipped(name)]

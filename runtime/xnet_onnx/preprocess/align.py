@@ -58,19 +58,27 @@ class Aligned:
     scale: FloatArray
     errors: dict[int, SpectrumError]
 
+    def one(self, row: int) -> Aligned:
+        """One of the spectra."""
+        errors = {0: self.errors[row]} if row in self.errors else {}
+        part = slice(row, row + 1)
+        return Aligned(self.values[part], self.half_step[part], self.scale[part], errors)
 
-def align(energy: FloatArray, mu: FloatArray, axis: EnergyAxis, *, near: float | None = None) -> Aligned:
-    """Put spectra of one energy grid onto the network's axis.
+
+def align(
+    energy: FloatArray, mu: FloatArray, axis: EnergyAxis, *, near: float | FloatArray | None = None
+) -> Aligned:
+    """Put spectra of one energy grid, or of grids of as many points, onto the network's axis.
 
     Parameters
     ----------
-    energy : ndarray of float64, shape (n,)
+    energy : ndarray of float64, shape (n,) or (k, n)
         Photon energy in eV, strictly increasing.
     mu : ndarray of float64, shape (k, n)
         Normalised absorption: flattened, or on any scale with the pre-edge line
         taken off where the axis has a range to scale over.
     axis : EnergyAxis
-    near : float, optional
+    near : float or ndarray of float64, shape (k,), optional
         Look for the half step within 60 eV of this energy only.
 
     Returns
@@ -78,21 +86,24 @@ def align(energy: FloatArray, mu: FloatArray, axis: EnergyAxis, *, near: float |
     Aligned
     """
     k = len(mu)
-    window = slice(None) if near is None else _around(energy, near)
-    grid, smooth = _smoothed(energy[window], mu[:, window])
+    if k == 0:
+        return Aligned(np.empty((0, axis.count), dtype=np.float32), np.empty(0), np.empty(0), {})
+    starts, smooth = _smoothed(energy, mu, near)
+    edge = _Rise(starts, smooth)
     # A spectrum to be scaled may be on any scale: its highest point is a start that it always rises through.
-    scale = np.ones(k) if axis.scale_range is None else 0.7 * smooth.max(axis=1)
-    half_step, found = _crossings(grid, smooth, 0.5 * scale)
+    scale = np.ones(k) if axis.scale_range is None else 0.7 * edge.highest
+    half_step, found = edge.through(0.5 * scale)
     start = half_step
     if axis.scale_range is not None:
-        area = _areas(energy, mu)
+        integral = _Integral(energy, mu)
         for _ in range(SCALE_ITERATIONS):
             before = scale
-            scale = _means(energy, mu, area, half_step, axis.scale_range)
-            half_step, found = _crossings(grid, smooth, 0.5 * scale)
+            scale = integral.means(half_step, axis.scale_range)
+            half_step, found = edge.through(0.5 * scale)
             if np.all((np.abs(scale - before) <= SCALE_TOLERANCE * np.abs(scale)) | ~found):
                 break
         found &= np.isfinite(scale) & (scale > 0.0)
+    own = energy.ndim == 2
     errors: dict[int, SpectrumError] = {
         int(i): EdgeError(
             f"the normalised spectrum runs from {smooth[i].min():.2f} to {smooth[i].max():.2f} and never "
@@ -105,7 +116,7 @@ def align(energy: FloatArray, mu: FloatArray, axis: EnergyAxis, *, near: float |
         # A scan that does not reach the range of the scale has no scale: that is what is wrong with it.
         for i in np.flatnonzero(~found & np.isfinite(start)).tolist():
             try:
-                _check_coverage(energy, axis, float(start[i]))
+                _check_coverage(energy[i] if own else energy, axis, float(start[i]))
             except CoverageError as error:
                 errors[i] = error
     half_step = np.where(found, half_step, np.nan)
@@ -114,15 +125,16 @@ def align(energy: FloatArray, mu: FloatArray, axis: EnergyAxis, *, near: float |
     sure = _covered(energy, axis, origins)
     offsets = axis.first + axis.step * np.arange(axis.count, dtype=np.float64)
     for i in np.flatnonzero(np.isfinite(origins)).tolist():
+        grid = energy[i] if own else energy
         if not sure[i]:
             try:
-                _check_coverage(energy, axis, float(origins[i]))
+                _check_coverage(grid, axis, float(origins[i]))
             except CoverageError as error:
                 errors.setdefault(i, error)
                 continue
         if axis.kind == "edge" and not found[i]:
             continue
-        values[i] = np.interp(origins[i] + offsets, energy, mu[i]) / scale[i]
+        values[i] = np.interp(origins[i] + offsets, grid, mu[i]) / scale[i]
     return Aligned(values, half_step, np.where(found, scale, 1.0), errors)
 
 
@@ -174,8 +186,8 @@ def half_step_energy(energy: FloatArray, flat: FloatArray) -> float:
     EdgeError
         If the spectrum does not rise through 0.5.
     """
-    grid, smooth = _smoothed(energy, flat[np.newaxis])
-    energies, found = _crossings(grid, smooth, np.array([0.5]))
+    starts, smooth = _smoothed(energy, flat[np.newaxis], None)
+    energies, found = _Rise(starts, smooth).through(np.array([0.5]))
     if not found[0]:
         raise EdgeError(
             f"the normalised spectrum runs from {smooth.min():.2f} to {smooth.max():.2f} and never rises "
@@ -191,91 +203,183 @@ def _around(energy: FloatArray, near: float) -> slice:
     )
 
 
-def _crossings(
-    grid: FloatArray, smooth: FloatArray, heights: FloatArray
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """Where each row first rises through its own height, and whether it does."""
-    below = smooth < heights[:, np.newaxis]
-    rising = below[:, :-1] & ~below[:, 1:]
-    first = rising.argmax(axis=1)
-    rows = np.arange(len(smooth))
-    found = rising[rows, first]
-    low, high = smooth[rows, first], smooth[rows, first + 1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        energies = grid[first] + GRID_STEP * (heights - low) / (high - low)
-    return np.where(found, energies, np.nan), found
+class _Rise:
+    """Where rows on grids of 0.1 eV, which begin at `starts`, first rise through a height of their own."""
+
+    def __init__(self, starts: FloatArray, smooth: FloatArray) -> None:
+        self.starts, self.smooth = starts, smooth
+        self.rows = np.arange(len(smooth))
+        self.top = np.maximum.accumulate(smooth, axis=1)
+        self.highest = self.top[:, -1]
+        self.seen = slice(0, smooth.shape[1])
+
+    def through(self, heights: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """Energies (k,), NaN without a rise, and whether there is one."""
+        if len(heights) == 1:
+            first = np.array([int(self.top[0].searchsorted(heights[0])) - 1])
+        else:
+            first = self._last_below(heights)
+        found = first < self.smooth.shape[1] - 1
+        if (first < 0).any() or np.isnan(heights).any():
+            # What begins above its height falls first.
+            below = self.smooth < heights[:, np.newaxis]
+            rising = below[:, :-1] & ~below[:, 1:]
+            first = rising.argmax(axis=1)
+            found = rising[self.rows, first]
+        first = np.where(found, first, 0)
+        low, high = self.smooth[self.rows, first], self.smooth[self.rows, first + 1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            energies = self.starts + GRID_STEP * (first + (heights - low) / (high - low))
+        return np.where(found, energies, np.nan), found
+
+    def _last_below(self, heights: FloatArray) -> npt.NDArray[np.int64]:
+        """Where rows were last below their heights before they rise; looked for near the last time's."""
+        top = self.top[:, self.seen]
+        if not ((top[:, 0] < heights) & (top[:, -1] >= heights)).all():
+            self.seen, top = slice(0, self.top.shape[1]), self.top
+        first = self.seen.start - 1 + np.count_nonzero(top < heights[:, np.newaxis], axis=1)
+        low, high = int(first.min()) - MARGIN, int(first.max()) + MARGIN
+        self.seen = slice(max(0, low), min(high, self.top.shape[1]))
+        return np.asarray(first)
 
 
-def _areas(energy: FloatArray, mu: FloatArray) -> FloatArray:
-    """Integrals of piecewise linear spectra from the first point on, the shape of mu."""
-    steps = 0.5 * np.diff(energy) * (mu[:, 1:] + mu[:, :-1])
-    return np.concatenate([np.zeros((len(mu), 1)), np.cumsum(steps, axis=1)], axis=1)
+class _Integral:
+    """Integrals of piecewise linear spectra, mu (k, n), over energies (n,) or (k, n)."""
 
+    def __init__(self, energy: FloatArray, mu: FloatArray) -> None:
+        self.energy = energy if energy.ndim == 2 else energy[np.newaxis]
+        self.own = energy.ndim == 2
+        self.mu, self.rows = mu, np.arange(len(mu))[:, np.newaxis]
+        self.grid_of = self.rows if self.own else np.zeros_like(self.rows)
+        self.steps = self.energy[:, 1:] - self.energy[:, :-1]
+        self.area = np.zeros_like(mu)
+        np.cumsum(0.5 * self.steps * (mu[:, 1:] + mu[:, :-1]), axis=1, out=self.area[:, 1:])
 
-def _means(
-    energy: FloatArray,
-    mu: FloatArray,
-    area: FloatArray,
-    origins: FloatArray,
-    scale_range: tuple[float, float],
-) -> FloatArray:
-    """Means of piecewise linear spectra over a range counted from their origins; NaN without an origin."""
-    rows = np.arange(len(mu))
-
-    def until(offset: float) -> FloatArray:
-        at = np.clip(np.where(np.isfinite(origins), origins, energy[0]) + offset, energy[0], energy[-1])
-        left = np.clip(np.searchsorted(energy, at, side="right") - 1, 0, energy.size - 2)
-        part = at - energy[left]
-        slope = (mu[rows, left + 1] - mu[rows, left]) / (energy[left + 1] - energy[left])
-        return np.asarray(area[rows, left] + part * (mu[rows, left] + 0.5 * slope * part))
-
-    low, high = scale_range
-    return np.where(np.isfinite(origins), (until(high) - until(low)) / (high - low), np.nan)
+    def means(self, origins: FloatArray, scale_range: tuple[float, float]) -> FloatArray:
+        """Means (k,) over a range counted from their origins; NaN without an origin."""
+        first, last = self.energy[:, :1], self.energy[:, -1:]
+        known = np.isfinite(origins)
+        at = np.where(known, origins, first[:, 0])[:, np.newaxis] + np.array(scale_range)
+        at = np.minimum(np.maximum(at, first), last)
+        if self.own:
+            left = np.count_nonzero(self.energy[:, np.newaxis, :] <= at[:, :, np.newaxis], axis=2) - 1
+        else:
+            left = self.energy[0].searchsorted(at, side="right") - 1
+        left = np.minimum(left, self.energy.shape[1] - 2)
+        part = at - self.energy[self.grid_of, left]
+        value = self.mu[self.rows, left]
+        slope = (self.mu[self.rows, left + 1] - value) / self.steps[self.grid_of, left]
+        until = self.area[self.rows, left] + part * (value + 0.5 * slope * part)
+        mean = (until[:, 1] - until[:, 0]) / (scale_range[1] - scale_range[0])
+        return np.where(known, mean, np.nan)
 
 
 #: From so many spectra on one grid, a matrix is made of what is done to each of them.
 MANY = 16
+#: Points of the uniform grid around the last rises in which the next are looked for first.
+MARGIN = 32
+#: Points of the uniform grid that go through one product: a block sees few energies of the scan.
+BLOCK = 64
 
 
-def _smoothed(energy: FloatArray, mu: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Spectra on a uniform grid of 0.1 eV, smoothed with a Gaussian of 1 eV: grid (m,), rows (k, m)."""
-    grid = energy[0] + GRID_STEP * np.arange(int((energy[-1] - energy[0]) / GRID_STEP) + 1)
-    if len(mu) >= MANY:
-        return grid, mu @ _smoother(np.ascontiguousarray(energy).tobytes()).T
-    return grid, _smoothed_on_grid(energy, grid, mu)
+def _smoothed(
+    energy: FloatArray, mu: FloatArray, near: float | FloatArray | None
+) -> tuple[FloatArray, FloatArray]:
+    """Spectra on uniform grids of 0.1 eV, smoothed with a Gaussian of 1 eV: starts (k,), rows (k, m)."""
+    if energy.ndim == 1:
+        window = slice(None) if near is None else _around(energy, float(np.max(near)))
+        x = energy[window]
+        starts = np.full(len(mu), x[0])
+        if len(mu) < MANY:
+            grid = x[0] + GRID_STEP * np.arange(_points(x))
+            return starts, _convolved(np.array([np.interp(grid, x, row) for row in mu[:, window]]))
+        inside = mu[:, window]
+        smooth = np.empty((len(mu), _points(x)))
+        for out, seen, matrix in _smoother(np.ascontiguousarray(x).tobytes()):
+            np.matmul(inside[:, seen], matrix, out=smooth[:, out])
+        return starts, smooth
+    around = [slice(None)] * len(mu)
+    if near is not None:
+        centres = np.broadcast_to(near, len(mu)).tolist()
+        around = [_around(row, centre) for row, centre in zip(energy, centres, strict=True)]
+    inner = [row[window] for row, window in zip(energy, around, strict=True)]
+    points = [_points(x) for x in inner]
+    values = np.empty((len(mu), max(points)))
+    offsets = GRID_STEP * np.arange(values.shape[1])
+    for i, x in enumerate(inner):
+        # Beyond its end a row is held, as the convolution holds it.
+        values[i] = np.interp(x[0] + offsets, x, mu[i, around[i]])
+        values[i, points[i] :] = values[i, points[i] - 1]
+    smooth = _convolved(values)
+    for i, count in enumerate(points):
+        smooth[i, count:] = smooth[i, count - 1]
+    return np.array([x[0] for x in inner]), smooth
 
 
-def _smoothed_on_grid(energy: FloatArray, grid: FloatArray, rows: FloatArray) -> FloatArray:
+def _points(energy: FloatArray) -> int:
+    """Points of the uniform grid over a scan."""
+    return int((energy[-1] - energy[0]) / GRID_STEP) + 1
+
+
+def _convolved(rows: FloatArray) -> FloatArray:
+    """Rows on a grid of 0.1 eV, smoothed; their ends are held."""
     kernel = gaussian_kernel(SMOOTH_FWHM, GRID_STEP)
-    return np.array(
-        [
-            np.convolve(
-                np.pad(np.interp(grid, energy, row), kernel.size // 2, mode="edge"), kernel, mode="valid"
-            )
-            for row in rows
-        ]
-    ).reshape(len(rows), grid.size)
+    half, (k, m) = kernel.size // 2, rows.shape
+    padded = np.empty((k, m + 2 * half))
+    padded[:, half : half + m] = rows
+    padded[:, :half], padded[:, half + m :] = rows[:, :1], rows[:, -1:]
+    if k < MANY:
+        return np.array([np.convolve(row, kernel, mode="valid") for row in padded]).reshape(k, m)
+    band = _band()
+    smooth = np.empty((k, m))
+    for start in range(0, m, BLOCK):
+        stop = min(start + BLOCK, m)
+        seen = padded[:, start : stop + 2 * half]
+        np.matmul(seen, band[: stop - start + 2 * half, : stop - start], out=smooth[:, start:stop])
+    return smooth
+
+
+@lru_cache(maxsize=1)
+def _band() -> FloatArray:
+    """Make the matrix of a convolution for `BLOCK` points, to multiply rows with from the left."""
+    kernel = gaussian_kernel(SMOOTH_FWHM, GRID_STEP)
+    band = np.zeros((BLOCK + kernel.size - 1, BLOCK))
+    for i in range(BLOCK):
+        band[i : i + kernel.size, i] = kernel
+    return band
 
 
 @lru_cache(maxsize=64)
-def _smoother(energy: bytes) -> FloatArray:
-    """Make a matrix of `_smoothed_on_grid`, to multiply spectra with from the left."""
+def _smoother(energy: bytes) -> list[tuple[slice, slice, FloatArray]]:
+    """Make blocks of the matrix of interpolation and smoothing: points made, energies seen, matrix."""
     x = np.frombuffer(energy)
-    grid = x[0] + GRID_STEP * np.arange(int((x[-1] - x[0]) / GRID_STEP) + 1)
-    return np.ascontiguousarray(_smoothed_on_grid(x, grid, np.eye(x.size)).T)
+    grid = x[0] + GRID_STEP * np.arange(_points(x))
+    whole = _convolved(np.array([np.interp(grid, x, row) for row in np.eye(x.size)]))
+    blocks = []
+    for start in range(0, grid.size, BLOCK):
+        out = slice(start, min(start + BLOCK, grid.size))
+        seen = np.flatnonzero(whole[:, out].any(axis=1))
+        used = slice(int(seen[0]), int(seen[-1]) + 1)
+        blocks.append((out, used, np.ascontiguousarray(whole[used, out])))
+    return blocks
 
 
 def _covered(energy: FloatArray, axis: EnergyAxis, origins: FloatArray) -> npt.NDArray[np.bool_]:
     """Which spectra cover the axis without a doubt; the others need a look of their own."""
     if len(origins) == 0:
         return np.zeros(0, dtype=bool)
-    covered = (energy[0] <= axis.first + origins) & (energy[-1] >= axis.last + origins)
-    gaps, known = np.diff(energy), origins[np.isfinite(origins)]
-    near = (energy[1:] > known.min(initial=np.inf) - 5.0) & (energy[:-1] < known.max(initial=-np.inf) + 15.0)
-    covered &= bool(
-        gaps.max() <= MAX_GAP and (axis.kind != "edge" or gaps[near].max(initial=0.0) <= MAX_EDGE_GAP)
-    )
-    return np.asarray(covered)
+    grids = energy if energy.ndim == 2 else energy[np.newaxis]
+    covered = (grids[:, 0] <= axis.first + origins) & (grids[:, -1] >= axis.last + origins)
+    gaps, known = grids[:, 1:] - grids[:, :-1], origins[np.isfinite(origins)]
+    if not known.size:
+        return np.asarray(covered)
+    if energy.ndim == 2:
+        low, high = origins[:, np.newaxis] - 5.0, origins[:, np.newaxis] + 15.0
+    else:
+        low, high = np.array([[known.min() - 5.0]]), np.array([[known.max() + 15.0]])
+    near = (grids[:, 1:] > low) & (grids[:, :-1] < high)
+    limits = np.where(near, MAX_EDGE_GAP, MAX_GAP) if axis.kind == "edge" else MAX_GAP
+    return np.asarray(covered & (gaps <= limits).all(axis=1))
 
 
 def _check_coverage(energy: FloatArray, axis: EnergyAxis, origin: float) -> None:

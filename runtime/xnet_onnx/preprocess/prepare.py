@@ -1,7 +1,8 @@
 """Step 2 for one spectrum or many: from a spectrum as read to the network's input.
 
 Spectra of one energy grid (a map, a series of scans) go through each step
-together; a spectrum of its own grid is a batch of one.
+together; a spectrum of its own grid is normalised and checked by itself, and
+aligned with the others that have as many points.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import numpy.typing as npt
 from ..bundle.load import Bundle
 from ..edges import Absorber
 from ..errors import XnetError
-from ..spectrum import FloatArray, ModelInput, NormalizedBatch, NormalizedSpectrum, Spectrum
-from .align import align
+from ..spectrum import EnergyAxis, FloatArray, ModelInput, NormalizedBatch, NormalizedSpectrum, Spectrum
+from .align import Aligned, align
 from .edge import absorber_at, check_edges, identify
 from .normalize import as_normalized_many, check_spectrum, normalize_many, subtracted
 
@@ -58,37 +59,89 @@ class PreparedBatch:
     warnings: list[tuple[str, ...]]
 
 
-def _finish(
+@dataclass(frozen=True, eq=False)
+class _Checked:
+    """Spectra whose edges have been checked, before they are aligned: numbers of theirs, mu (k, n)."""
+
+    rows: npt.NDArray[np.int64]
+    normalized: NormalizedBatch
+    mu: FloatArray
+    edge_step: FloatArray
+    absorber: Absorber
+    warnings: list[tuple[str, ...]]
+
+
+def _check(
     rows: npt.NDArray[np.int64], normalized: NormalizedBatch, bundle: Bundle, absorber: Absorber | None
-) -> tuple[PreparedBatch | None, dict[int, XnetError]]:
-    """Check the edges of a batch and align it; errors by the numbers in `rows`."""
+) -> tuple[_Checked | None, dict[int, XnetError]]:
+    """Check the edges of a batch, and take off what is not aligned; errors by the numbers in `rows`."""
     try:
         absorber = absorber_at(normalized.e0, bundle) if absorber is None else absorber
-    except XnetError as error:
-        return None, dict.fromkeys(rows.tolist(), error)
-    warnings, wrong = check_edges(normalized, bundle, absorber)
-    kept = np.array([i for i in range(rows.size) if i not in wrong], dtype=np.int64)
-    try:
+        warnings, wrong = check_edges(normalized, bundle, absorber)
         normalized, mu = subtracted(normalized, bundle.axis)
     except XnetError as error:
         return None, dict.fromkeys(rows.tolist(), error)
-    aligned = align(normalized.energy, mu[kept], bundle.axis, near=normalized.e0)
+    kept = np.array([i for i in range(rows.size) if i not in wrong], dtype=np.int64)
     errors: dict[int, XnetError] = {int(rows[i]): error for i, error in wrong.items()}
-    errors |= {int(rows[kept[i]]): error for i, error in aligned.errors.items()}
-    good = np.array([i for i in range(kept.size) if i not in aligned.errors], dtype=np.int64)
-    kept = kept[good]
+    said = [(*normalized.warnings, *warnings[i]) for i in kept]
+    return _Checked(rows[kept], normalized, mu[kept], normalized.edge_step[kept], absorber, said), errors
+
+
+def _align(checked: Sequence[_Checked], axis: EnergyAxis) -> list[Aligned]:
+    """Align batches; those of one spectrum each, on grids of as many points, together."""
+    done: list[Aligned | None] = [None] * len(checked)
+    lone: dict[int, list[int]] = {}
+    for i, one in enumerate(checked):
+        if len(one.mu) == 1:
+            lone.setdefault(one.mu.shape[1], []).append(i)
+    for places in lone.values():
+        if len(places) > 1:
+            several = [checked[i] for i in places]
+            aligned = align(
+                np.stack([one.normalized.energy for one in several]),
+                np.concatenate([one.mu for one in several]),
+                axis,
+                near=np.array([one.normalized.e0 for one in several]),
+            )
+            for row, i in enumerate(places):
+                done[i] = aligned.one(row)
+    return [
+        align(one.normalized.energy, one.mu, axis, near=one.normalized.e0) if found is None else found
+        for one, found in zip(checked, done, strict=True)
+    ]
+
+
+def _ready(checked: _Checked, aligned: Aligned) -> tuple[PreparedBatch, dict[int, XnetError]]:
+    """What could be aligned; errors by the numbers in `rows`."""
+    errors: dict[int, XnetError] = {int(checked.rows[i]): error for i, error in aligned.errors.items()}
+    good = np.array([i for i in range(checked.rows.size) if i not in aligned.errors], dtype=np.int64)
     ready = PreparedBatch(
-        rows=rows[kept],
+        rows=checked.rows[good],
         values=aligned.values[good],
         half_step=aligned.half_step[good],
         scale=aligned.scale[good],
-        e0=normalized.e0,
-        edge_step=normalized.edge_step[kept],
-        absorber=absorber,
-        recipe=normalized.recipe,
-        warnings=[(*normalized.warnings, *warnings[i]) for i in kept],
+        e0=checked.normalized.e0,
+        edge_step=checked.edge_step[good],
+        absorber=checked.absorber,
+        recipe=checked.normalized.recipe,
+        warnings=[checked.warnings[i] for i in good],
     )
     return ready, errors
+
+
+def _checked_rows(
+    energy: FloatArray, mu: FloatArray, bundle: Bundle, absorber: Absorber | None, normalized: bool
+) -> tuple[list[_Checked], dict[int, XnetError]]:
+    """Normalise and check spectra of one energy grid."""
+    found, errors = (as_normalized_many if normalized else normalize_many)(energy, mu)
+    every: dict[int, XnetError] = dict(errors)
+    checked = []
+    for rows, batch in found:
+        one, wrong = _check(rows, batch, bundle, absorber)
+        every.update(wrong)
+        if one is not None:
+            checked.append(one)
+    return checked, every
 
 
 def prepare_rows(
@@ -120,15 +173,14 @@ def prepare_rows(
     errors : dict of int to XnetError
         For the rows that are in none of them.
     """
-    found, errors = (as_normalized_many if normalized else normalize_many)(energy, mu)
-    every: dict[int, XnetError] = dict(errors)
+    checked, errors = _checked_rows(energy, mu, bundle, absorber, normalized)
     batches = []
-    for rows, batch in found:
-        ready, wrong = _finish(rows, batch, bundle, absorber)
-        every.update(wrong)
-        if ready is not None and ready.rows.size:
+    for one, aligned in zip(checked, _align(checked, bundle.axis), strict=True):
+        ready, wrong = _ready(one, aligned)
+        errors.update(wrong)
+        if ready.rows.size:
             batches.append(ready)
-    return batches, every
+    return batches, errors
 
 
 def _model_input(
@@ -196,6 +248,7 @@ def prepare_many(
         # A shape of its own goes through `check_spectrum` alone, which says what is wrong with it.
         grid = (energy.tobytes(), energy.dtype.str) if shape == energy.shape and energy.ndim == 1 else i
         alike.setdefault((grid, spectrum.element, spectrum.edge, spectrum.warnings), []).append(i)
+    waiting: list[tuple[list[int], _Checked]] = []
     for (grid, *_), members in alike.items():
         first = spectra[members[0]]
         assert isinstance(first, Spectrum)
@@ -209,22 +262,27 @@ def prepare_many(
             continue
         energy = np.asarray(first.energy, dtype=np.float64)
         mu = np.array([np.asarray(spectra[i].mu, dtype=np.float64) for i in members])  # type: ignore[union-attr]
-        batches, errors = prepare_rows(energy, mu, bundle, absorber=absorber, normalized=normalized)
+        checked, errors = _checked_rows(energy, mu, bundle, absorber, normalized)
         for row, wrong in errors.items():
             results[members[row]] = wrong
-        for batch in batches:
-            for k, row in enumerate(batch.rows.tolist()):
-                spectrum = spectra[members[row]]
-                assert isinstance(spectrum, Spectrum)
-                results[members[row]] = _model_input(
-                    batch,
-                    k,
-                    bundle,
-                    spectrum.label,
-                    spectrum.mu_source,
-                    spectrum.warnings,
-                    spectrum.energy_shift,
-                )
+        waiting += [(members, one) for one in checked]
+    aligned = _align([one for _, one in waiting], bundle.axis)
+    for (members, one), found in zip(waiting, aligned, strict=True):
+        batch, errors = _ready(one, found)
+        for row, wrong in errors.items():
+            results[members[row]] = wrong
+        for k, row in enumerate(batch.rows.tolist()):
+            spectrum = spectra[members[row]]
+            assert isinstance(spectrum, Spectrum)
+            results[members[row]] = _model_input(
+                batch,
+                k,
+                bundle,
+                spectrum.label,
+                spectrum.mu_source,
+                spectrum.warnings,
+                spectrum.energy_shift,
+            )
     assert all(result is not None for result in results)
     return [result for result in results if result is not None]
 
@@ -282,8 +340,12 @@ def prepare_normalized(
     SpectrumError
         If the edge is not the bundle's, or the axis is not covered.
     """
-    batch, errors = _finish(np.zeros(1, dtype=np.int64), NormalizedBatch.of(normalized), bundle, absorber)
+    checked, errors = _check(np.zeros(1, dtype=np.int64), NormalizedBatch.of(normalized), bundle, absorber)
     for error in errors.values():
         raise error
-    assert batch is not None
+    assert checked is not None
+    (aligned,) = _align([checked], bundle.axis)
+    batch, errors = _ready(checked, aligned)
+    for error in errors.values():
+        raise error
     return _model_input(batch, 0, bundle, label, mu_source, (), 0.0)

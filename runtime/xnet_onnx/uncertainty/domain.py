@@ -111,7 +111,9 @@ def describe(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> dict[str, Flo
     half = max(1, round(0.5 / axis.step))
     kernel = np.hanning(2 * half + 3)[1:-1]
     kernel = (kernel / kernel.sum()).astype(np.float32)
-    padded = np.pad(values, ((0, 0), (half, half)), mode="edge")
+    padded = np.concatenate(
+        [np.repeat(values[:, :1], half, axis=1), values, np.repeat(values[:, -1:], half, axis=1)], axis=1
+    )
     smooth = np.zeros_like(values)
     for i, weight in enumerate(kernel):
         smooth += weight * padded[:, i : i + axis.count]

@@ -69,7 +69,7 @@ class Evidence:
                 np.log(self.r_sigma + RESOLUTION),
                 np.log(self.shell_moved + RESOLUTION),
                 np.log(self.curve_moved + 0.01),
-                np.clip(self.domain_score, -1.0, 3.0),
+                np.minimum(np.maximum(self.domain_score, -1.0), 3.0),
                 np.log(self.shell_height + 0.1),
             ],
             axis=1,
@@ -83,7 +83,7 @@ class Evidence:
                 np.log(self.mean_sigma + SIGMA_RESOLUTION),
                 np.log(self.mean_square + G2_RESOLUTION),
                 np.log(self.curve_moved + 0.01),
-                np.clip(self.domain_score, -1.0, 3.0),
+                np.minimum(np.maximum(self.domain_score, -1.0), 3.0),
             ],
             axis=1,
         )
@@ -137,7 +137,7 @@ def _at(calibration: Calibration, level: float, values: FloatArray) -> FloatArra
 
 
 def band_of(
-    calibration: Calibration, mean: FloatArray, sigma: FloatArray, evidence: Evidence, level: float
+    calibration: Calibration, mean: FloatArray, sigma: FloatArray, mse: FloatArray, level: float
 ) -> tuple[FloatArray, FloatArray]:
     """Lower and upper end of the bands of G2; above zero where the mean is.
 
@@ -145,7 +145,8 @@ def band_of(
     ----------
     calibration : Calibration
     mean, sigma : ndarray of float64, shape (n, k)
-    evidence : Evidence
+    mse : ndarray of float64, shape (n,)
+        From `expected_mse`.
     level : float
         Coverage.
 
@@ -158,8 +159,7 @@ def band_of(
     OutputError
         If there is no interval at that level.
     """
-    difficulty = expected_mse(calibration, evidence) / calibration.typical_mse
-    scale = band_scale(sigma, calibration.floor, difficulty)
+    scale = band_scale(sigma, calibration.floor, mse / calibration.typical_mse)
     below = calibration.lower_widening * _at(calibration, level, calibration.band_lower)
     above = calibration.upper_widening * _at(calibration, level, calibration.band_upper)
     lower = np.minimum(mean, np.maximum(0.0, mean - below * scale))
@@ -171,10 +171,10 @@ def shell_error(calibration: Calibration, evidence: Evidence) -> FloatArray:
     return np.asarray(np.exp(evidence.for_shell() @ calibration.shell_coefficients))
 
 
-def shell_half_width(calibration: Calibration, evidence: Evidence, level: float) -> FloatArray:
-    """Half widths of the first-shell intervals, in Angstrom, shape (n,)."""
+def shell_half_width(calibration: Calibration, error: FloatArray, level: float) -> FloatArray:
+    """Half widths of the first-shell intervals by their expected errors, in Angstrom, shape (n,)."""
     factor = calibration.shell_widening * _at(calibration, level, calibration.shell)
-    return np.asarray(factor * shell_error(calibration, evidence))
+    return np.asarray(factor * error)
 
 
 def expected_mse(calibration: Calibration, evidence: Evidence) -> FloatArray:

@@ -107,16 +107,17 @@ def assess(
     """
     check_level(calibration, level)
     shell = np.isfinite(curves.first_shell)
+    error, mse = shell_error(calibration, evidence), expected_mse(calibration, evidence)
     verdict = grade(
         calibration,
         scores.score,
-        np.where(shell, shell_half_width(calibration, evidence, VERDICT_LEVEL), np.nan),
+        np.where(shell, shell_half_width(calibration, error, VERDICT_LEVEL), np.nan),
         evidence.shell_moved,
     )
     shown = (verdict != VERDICTS.index("outside")) | force
     at = np.where(shown, curves.first_shell, np.nan)
-    half = shell_half_width(calibration, evidence, level)
-    band_lower, band_upper = band_of(calibration, curves.mean, curves.sigma, evidence, level)
+    half = shell_half_width(calibration, error, level)
+    band_lower, band_upper = band_of(calibration, curves.mean, curves.sigma, mse, level)
     return Assessment(
         shown=shown,
         verdict=verdict,
@@ -125,8 +126,8 @@ def assess(
         upper=at + half,
         band_lower=band_lower,
         band_upper=band_upper,
-        expected_error=np.where(shell, shell_error(calibration, evidence), np.nan),
-        expected_mse=expected_mse(calibration, evidence),
+        expected_error=np.where(shell, error, np.nan),
+        expected_mse=mse,
     )
 
 
