@@ -21,14 +21,8 @@ files = [EXAMPLES / "scorodite_simulated.xdi", *sorted((EXAMPLES / "references")
 spectra = [xnet_onnx.read(file) for file in files]
 results = xnet_onnx.predict_many(spectra)
 
-for file, result in zip(files, results, strict=True):
-    if isinstance(result, xnet_onnx.XnetError):
-        print(file.name, result)
-    elif result.first_shell is None:
-        print(f"{file.name:26} no distance: {result.confidence.verdict}")
-    else:
-        shell, verdict = result.first_shell, result.confidence.verdict
-        print(f"{file.name:26} {shell.r:.2f} ({shell.lower:.2f} to {shell.upper:.2f})  {verdict}")
+table = xnet_onnx.to_frame(results)
+print(table[["label", "first_shell", "lower", "upper", "verdict"]].round(2).to_string())
 
 # %%
 # Distances as they belong into a figure: with their intervals, and the verdict as the

@@ -10,6 +10,7 @@ from typing import Any
 from xnet_onnx.errors import MissingExtraError, OutputError
 from xnet_onnx.files import replace_when_done
 from xnet_onnx.output.figure import CURVE, SPECTRUM, curve_limits, refuse
+from xnet_onnx.output.text import UNCALIBRATED
 
 from .host import larch_module
 
@@ -20,9 +21,11 @@ def _shell_title(result: Any) -> str:
     shell = result.first_shell
     if shell is None:
         return "outside the domain" if _refused(result) else "no peak"
-    if shell.lower is None:
-        return rf"first shell {shell.r:.2f} $\pm$ {shell.r_sigma:.2f} $\mathrm{{\AA}}$"
-    return rf"first shell {shell.r:.2f} ({shell.lower:.2f} to {shell.upper:.2f}) $\mathrm{{\AA}}$"
+    verdict = result.confidence
+    if shell.lower is None or verdict is None:
+        return rf"first shell {shell.r:.2f} $\mathrm{{\AA}}$ ({UNCALIBRATED})"
+    interval = f"{shell.lower:.2f} to {shell.upper:.2f}, {100 * verdict.interval_level:g} %"
+    return rf"first shell {shell.r:.2f} $\mathrm{{\AA}}$ ({interval})  {verdict.verdict}"
 
 
 def _refused(result: Any) -> bool:
@@ -71,12 +74,9 @@ def draw_figure(result: Any, mark: str, path: Path | None) -> Any:
     left.set_xlabel("energy (eV)")
     left.set_ylabel(r"normalised $\mu(E)$")
     left.set_title(f"{mark}{result.label}", fontsize=9, loc="left")
-    verdict = result.confidence
-    if verdict is not None:
-        right.set_title(f"confidence: {verdict.verdict}", fontsize=9, loc="right")
     right.set_title(_shell_title(result), fontsize=9, loc="left")
     if _refused(result):
-        refuse(right, verdict.reasons)
+        refuse(right, result.confidence.reasons)
     else:
         _draw_curve(right, result)
     try:

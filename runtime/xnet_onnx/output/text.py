@@ -10,7 +10,7 @@ from ..errors import XnetError
 from ..prediction import Prediction
 from ..wording import printable
 
-__all__ = ["LineTable", "as_block", "error_line", "headline", "similar", "uncertain_peaks"]
+__all__ = ["UNCALIBRATED", "LineTable", "as_block", "error_line", "headline", "similar", "uncertain_peaks"]
 
 OUTSIDE = "not given: the spectrum is outside what the model knows"
 NO_PEAK = "none: the predicted curve has no peak"
