@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
@@ -11,6 +12,7 @@ from xnet_onnx import Bundle, Choice, ReadError
 from xnet_onnx.page import uploads
 from xnet_onnx.page.uploads import Desk
 from xnet_onnx.page.words import row_of, tell, understood
+from xnet_onnx.prediction import Neighbour
 
 from ..conftest import EXAMPLE
 from ..synthetic import athena, athena_group, scorodite, scorodite_mu, table
@@ -40,6 +42,16 @@ def test_the_answer_is_that_of_predict(desk: Desk) -> None:
     assert answer.result.first_shell == same.first_shell  # type: ignore[union-attr]
     assert interval() in tell(answer).replace("</strong>", "")
     assert "ln(i0/itrans)" in understood(answer)
+
+
+def test_the_most_similar_compounds_are_named(desk: Desk) -> None:
+    desk.take([(EXAMPLE.name, EXAMPLE.read_bytes())])
+    (answer,) = desk.answers
+    assert isinstance(answer.result, xnet_onnx.Prediction)
+    one = Neighbour("<b>Hematite", "Fe", 2.03, 0.031, True)
+    named = replace(answer, result=replace(answer.result, nearest=(one,)))
+    assert "Most similar: &lt;b&gt;Hematite 2.03 Å (curves differ by 3 %)" in tell(named)
+    assert "Most similar" not in tell(replace(answer, result=replace(answer.result, nearest=())))
 
 
 def test_a_project_is_several_and_a_bad_file_one_row(desk: Desk) -> None:

@@ -84,7 +84,8 @@ def tell(answer: Answer) -> str:
     if verdict is not None:
         parts.append(_list(verdict.reasons, "reasons"))
     if result.nearest:
-        parts.append(f'<p class="similar">Most similar: {escape(similar(result))}</p>')
+        alike = similar(result).replace(" A (", " \u00c5 (")
+        parts.append(f'<p class="similar">Most similar: {escape(alike)}</p>')
     if len(result.peaks) > 1:
         rows = "".join(
             f"<tr><td>{peak.r:.2f}</td><td>{peak.height:.1f}</td>"
