@@ -208,7 +208,12 @@ def main():
             command = [sys.executable, __file__, "work", str(number), name]
             try:
                 done = subprocess.run(
-                    command, capture_output=True, text=True, timeout=end - time.monotonic(), check=False
+                    command,
+                    capture_output=True,
+                    text=True,
+                    errors="backslashreplace",
+                    timeout=end - time.monotonic(),
+                    check=False,
                 )
             except subprocess.TimeoutExpired:
                 number = int((folder / "number").read_text())

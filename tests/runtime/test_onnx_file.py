@@ -161,6 +161,11 @@ def bundle(tmp_path) -> Path:
         (("axis", "kind"), "other"),
         (("descriptor", "count"), 10**15),
         (("descriptor", "last"), 1e300),
+        # Found by fuzz/fuzz_bundles.py: distances that go backwards, and an axis that does not see the edge.
+        (("descriptor", "last"), 0.5),
+        (("axis", "first"), -4.0),
+        (("axis", "first"), -60.0),
+        (("axis", "step"), 6.0),
         (("members",), 10**9),
         (("members",), 14),
         (("members",), None),

@@ -50,6 +50,9 @@ FORMAT = 3
 DEFAULT_BUNDLE = "k_3d"
 MAX_POINTS = 10_000
 MAX_MEMBERS = 1000
+#: In eV: the largest step, and what a calibrated bundle must look beyond on either side of the edge.
+MAX_STEP = 5.0
+SEEN = (-5.0, 15.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -342,6 +345,8 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
         if calibrated:
             whole = join_arrays(card, read_arrays(read_verified(folder, "statistics.npz", card)))
         first, last = (float(_within(descriptor[key], 0.0, 100.0, key)) for key in ("first", "last"))
+        if not first < last:
+            raise ValueError(f"descriptor, whose distances go from {first:g} to {last:g} Angstrom")
         bundle = Bundle(
             path=folder,
             name=str(card["name"]),
@@ -350,7 +355,7 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
             axis=EnergyAxis(
                 axis["kind"],
                 float(_within(axis["first"], -1e6, 1e6, "axis.first")),
-                float(_within(axis["step"], 1e-3, 100.0, "axis.step")),
+                float(_within(axis["step"], 1e-3, MAX_STEP, "axis.step")),
                 count,
                 None if axis.get("scale_range") is None else _scale_range(axis["scale_range"]),
             ),
@@ -364,6 +369,9 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
             if "nearest.npz" in card["files"]
             else None,
         )
+        energy = bundle.axis.from_edge()
+        if calibrated and not (energy[0] < SEEN[0] and energy[-1] > SEEN[1]):
+            raise ValueError(f"axis, which goes from {energy[0]:g} to {energy[-1]:g} eV around the edge")
     except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError) as error:
         raise BundleError(
             f"{file} lacks or misstates {error}; expected the fields of format {FORMAT}: export the "

@@ -89,6 +89,8 @@ RESIDUAL = (
     "The spectrum has structure that no training spectrum has: a glitch, another element's edge, or a "
     "kind of compound that was not trained on?"
 )
+#: The score of what statistics that overflow can say nothing about.
+UNKNOWN = 1e6
 FEATURES = "The spectrum combines features as no training spectrum does."
 
 
@@ -162,7 +164,7 @@ def domain_of(
     for known in domain.properties:
         below, above = MEANING[known.name]
         value = properties[known.name]
-        unusual += [(value < known.low, below), (value > known.high, above)]
+        unusual += [(~(value >= known.low), below), (value > known.high, above)]
     for name, sentence in (("distance", DISTANT), ("residual", RESIDUAL), ("features", FEATURES)):
         if name in each:
             unusual.append((each[name] > 1.0, sentence))
@@ -173,6 +175,8 @@ def domain_of(
                 reasons[i].append(sentence)
     by_input = np.max([values for name, values in each.items() if name != "features"], axis=0)
     score = np.maximum(by_input, each["features"]) if "features" in each else by_input
+    # What cannot be scored is outside.
+    score, by_input = (np.nan_to_num(value, nan=UNKNOWN, posinf=UNKNOWN) for value in (score, by_input))
     return DomainScores(score, by_input, tuple(map(tuple, reasons)))
 
 
