@@ -184,10 +184,11 @@ def _version_in(folder: Path) -> str:
 @click.option(
     "--measured",
     type=click.Path(path_type=Path),
+    multiple=True,
     metavar="DIR",
-    help="Measured spectra with index.csv and references.extxyz, to widen the intervals by.",
+    help="Measured spectra with index.csv and references.extxyz or distances, to widen the intervals by.",
 )
-def calibrate(bundle: Path, data: tuple[Path, ...], measured: Path | None) -> None:
+def calibrate(bundle: Path, data: tuple[Path, ...], measured: tuple[Path, ...]) -> None:
     """Calibrate the intervals, the domain and the verdict of BUNDLE."""
     _require_extra("calibrate")
     from .calibrate.intervals import calibrate as run_calibration
@@ -213,10 +214,13 @@ def calibrate(bundle: Path, data: tuple[Path, ...], measured: Path | None) -> No
 @click.option(
     "--measured",
     type=click.Path(path_type=Path),
+    multiple=True,
     metavar="DIR",
-    help="Folder of measured spectra with index.csv and references.extxyz.",
+    help="Folder of measured spectra with index.csv and references.extxyz or distances.",
 )
-def evaluate(bundle: Path, data: tuple[Path, ...], compare: tuple[Path, ...], measured: Path | None) -> None:
+def evaluate(
+    bundle: Path, data: tuple[Path, ...], compare: tuple[Path, ...], measured: tuple[Path, ...]
+) -> None:
     """Measure BUNDLE on held-out compositions; write the result into its card."""
     _require_extra("evaluate")
     from xnet_onnx.bundle.load import load_bundle
@@ -224,8 +228,9 @@ def evaluate(bundle: Path, data: tuple[Path, ...], compare: tuple[Path, ...], me
     from .data.measured import measured_references
     from .data.sets import read_training_sets
     from .evaluate.blind_spots import measure_blind_spots, measure_damped
+    from .evaluate.damage import measure_damage, measure_strangers
     from .evaluate.evaluation import evaluate as measure
-    from .evaluate.evaluation import held_out_rows, measured_first_shells
+    from .evaluate.evaluation import held_out_parts, held_out_rows, measured_first_shells
     from .export.bundle import read_card, write_card
 
     bundles = [load_bundle(path) for path in (bundle, *compare)]
@@ -243,11 +248,15 @@ def evaluate(bundle: Path, data: tuple[Path, ...], compare: tuple[Path, ...], me
     if bundles[0].calibration is not None:
         held, _ = held_out_rows(bundles[0], rows)
         metrics["blind_spots"] = measure_blind_spots(bundles[0], held.rows)
-    if measured is not None:
+        metrics |= held_out_parts(bundles[0], held)
+    if measured:
+        references = measured_references(*measured)
         if bundles[0].calibration is not None:
-            metrics["blind_spots"] += measure_damped(bundles[0], measured_references(measured))
-        command += f" --measured {measured}"
-        metrics["measured"] = measured_first_shells(bundles, measured)
+            metrics["blind_spots"] += measure_damped(bundles[0], references)
+            metrics["damage"] = measure_damage(bundles[0], references)
+            metrics["strangers"] = measure_strangers(bundles[0], references)
+        command += "".join(f" --measured {path}" for path in measured)
+        metrics["measured"] = measured_first_shells(bundles, references)
     card = read_card(bundle)
     card["metrics"] = metrics | {"command": command}
     write_card(bundle, card)

@@ -32,6 +32,8 @@ ARTEFACT_ALARM = 0.003
 #: Measured spectra differ from calculated ones in ways that are no fault: they may be this much
 #: further out than the threshold of theory.
 MEASURED_MARGIN = 2.0
+#: The same for artefacts that only measured spectra can have.
+ARTEFACT_MARGIN = 1.25
 DAMPED = (
     "The spectrum looks damped, as by self-absorption in fluorescence: the white line and the structure "
     "above the edge are too weak for this edge."
@@ -48,11 +50,21 @@ SELF_ABSORPTION = (
     ("self_absorption_3", 3.5, 9.0),
 )
 FLATTENED = (("flattened_1", 0.4, 0.6), ("flattened_2", 0.2, 0.4))
+#: Ranges of the height, in edge steps, and place, in eV above the edge, of another element's edge.
+SECOND_EDGE = (("second_edge_1", 4.0, 20.0), ("second_edge_2", 20.0, 38.0))
+SECOND_EDGE_HEIGHT = (0.15, 0.5)
+#: Range of the height, in edge steps, at which a saturated detector cuts a spectrum off.
+CLIPPED = (0.97, 1.1)
 #: Range of the broadening, FWHM in eV, that no beamline has.
 OVER_BROADENED = (9.0, 14.0)
+WITH_MARGIN = (*(name for name, _, _ in SECOND_EDGE), "clipped", "drawn")
+SECOND = "The spectrum rises again above its edge: another element's edge, or scans glued with an offset?"
 REASONS = {
     **dict.fromkeys((name for name, _, _ in SELF_ABSORPTION), DAMPED),
     **dict.fromkeys((name for name, _, _ in FLATTENED), FLAT),
+    **dict.fromkeys((name for name, _, _ in SECOND_EDGE), SECOND),
+    "clipped": "The spectrum is cut off at a height, as by a saturated detector.",
+    "drawn": "The spectrum looks like a model curve, a step with a few peaks, not like one of a compound.",
     "over_broadened": "The spectrum is far more broadened than any beamline would: poor energy resolution, "
     "or was it smoothed?",
     "shifted": "The edge is not where the model, on its absolute energy axis, knows it: is the monochromator "
@@ -142,7 +154,7 @@ def fit_domain(
         value["artefacts"].append(
             {"name": name, "reason": REASONS[name]}
             | _gaussian_json(gaussian)
-            | _scale_json(ratio, ARTEFACT_ALARM)
+            | _scale_json(ratio, ARTEFACT_ALARM, ARTEFACT_MARGIN if name in WITH_MARGIN else 1.0)
         )
     absorbers = np.array([row.absorber for row in rows], dtype=np.int64)
     features = features_of(good, np.tile(absorbers, len(good) // len(rows)))
@@ -172,6 +184,14 @@ def _distorted(
     for name, low, high in FLATTENED:
         factor = rng.uniform(low, high, size=(len(some), 1))
         found[name] = realigned(flattened(some, axis, factor), axis)[0]
+    energy = axis.from_edge()
+    for name, low, high in SECOND_EDGE:
+        height = rng.uniform(*SECOND_EDGE_HEIGHT, size=(len(some), 1))
+        found[name] = realigned(
+            some + height * _step(energy - rng.uniform(low, high, size=(len(some), 1)), 1.0), axis
+        )[0]
+    found["clipped"] = realigned(np.minimum(some, rng.uniform(*CLIPPED, size=(len(some), 1))), axis)[0]
+    found["drawn"] = realigned(drawn_curves(energy, len(some), rng), axis)[0]
     broadened = []
     ramp = np.clip(axis.from_edge() / axis.from_edge()[-1], 0.0, None) * (augmentation is not None)
     for row in rows:
@@ -194,6 +214,34 @@ def _distorted(
             level = augmentation.noise * rng.uniform(size=(len(spectra), 1))
             found[name] = (spectra + level * rng.normal(size=spectra.shape)).astype(np.float32)
     return found
+
+
+def _step(energy: FloatArray, width: float | FloatArray) -> FloatArray:
+    return np.asarray(0.5 + np.arctan(energy / width) / np.pi)
+
+
+def drawn_curves(energy: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
+    """Curves that look like spectra and have no structure behind them.
+
+    Parameters
+    ----------
+    energy : ndarray of float64, shape (n,)
+        In eV from the edge.
+    count : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of float64, shape (count, n)
+        Each an arctangent with one to three Gaussians, before any normalisation.
+    """
+    curves = _step(energy, rng.uniform(0.5, 2.0, size=(count, 1)))
+    for number in range(3):
+        present = rng.uniform(size=(count, 1)) < 1.0 - number / 3.0
+        height = present * rng.uniform(-0.3, 1.0, size=(count, 1))
+        place, width = rng.uniform(0.0, 35.0, size=(count, 1)), rng.uniform(1.0, 5.0, size=(count, 1))
+        curves = curves + height * np.exp(-0.5 * ((energy - place) / width) ** 2)
+    return curves
 
 
 def _fit_space(values: npt.NDArray[Any], count: int) -> Space:

@@ -263,7 +263,7 @@ def balanced(rows: Sequence[Row], seed: int) -> npt.NDArray[np.int64]:
     )
 
 
-def calibrate(path: Path, folders: Path | Sequence[Path], measured: Path | None = None) -> Calibration:
+def calibrate(path: Path, folders: Path | Sequence[Path], measured: Sequence[Path] = ()) -> Calibration:
     """Calibrate a bundle and write the result into its ``bundle.json`` and card.
 
     Parameters
@@ -272,9 +272,9 @@ def calibrate(path: Path, folders: Path | Sequence[Path], measured: Path | None 
         The bundle's folder.
     folders : Path or sequence of Path
         The training sets it was made from.
-    measured : Path, optional
-        Folder of measured spectra with ``index.csv`` and ``references.extxyz``:
-        where the intervals are too narrow for these, they are widened.
+    measured : sequence of Path
+        Folders of measured spectra, as for `measured_references`: where the
+        intervals are too narrow for these, they are widened.
 
     Returns
     -------
@@ -329,13 +329,13 @@ def calibrate(path: Path, folders: Path | Sequence[Path], measured: Path | None 
     value = fit_calibration(seen)
     kept = fit_compounds(rows, at, preset, seed)
     _write(path, value, domain_value, kept)
-    if measured is not None:
+    if measured:
         value |= _widening(load_bundle(path), measured)
         _write(path, value, domain_value, kept)
     return parse_calibration(value, bundle.r.size)
 
 
-def _widening(bundle: Bundle, folder: Path) -> dict[str, Any]:
+def _widening(bundle: Bundle, folders: Sequence[Path]) -> dict[str, Any]:
     """Factors that make the 90 % intervals hold on measured spectra of known structure.
 
     Each phase counts once, however often it was measured. A factor is at least 1.
@@ -344,9 +344,14 @@ def _widening(bundle: Bundle, folder: Path) -> dict[str, Any]:
     below: list[tuple[str, FloatArray]] = []
     above: list[tuple[str, FloatArray]] = []
     assert bundle.calibration is not None
-    for item in measured_references(folder):
+    for item in measured_references(*folders):
         (result,) = predict_many([item.spectrum], bundle=bundle, force=True)
         if isinstance(result, XnetError):
+            continue
+        found, truth = result.first_shell, item.true_first_shell(bundle.r)
+        if found is not None and found.upper is not None and np.isfinite(truth):
+            shell.append((item.phase, abs(found.r - truth) / (found.upper - found.r)))
+        if item.g2 is None:
             continue
         assert result.lower is not None
         assert result.upper is not None
@@ -356,15 +361,12 @@ def _widening(bundle: Bundle, folder: Path) -> dict[str, Any]:
         room = result.lower > 0.0
         reach = np.maximum(result.mean - result.lower, G2_RESOLUTION)
         below.append((item.phase, np.where(room, -error / reach, 0.0)))
-        found, truth = result.first_shell, float(first_peaks(bundle.r, item.g2[np.newaxis])[0])
-        if found is not None and found.upper is not None and not np.isnan(truth):
-            shell.append((item.phase, abs(found.r - truth) / (found.upper - found.r)))
     return {
         "shell_widening": max(1.0, round(_weighted_quantile(shell, WIDENING_LEVEL), 3)),
         "lower_widening": _by_region(below, bundle.r).tolist(),
         "upper_widening": _by_region(above, bundle.r).tolist(),
-        "widening_spectra": len(above),
-        "widening_phases": len({phase for phase, _ in above}),
+        "widening_spectra": len(shell),
+        "widening_phases": len({phase for phase, _ in shell}),
     }
 
 

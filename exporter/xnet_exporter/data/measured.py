@@ -1,14 +1,15 @@
-"""Measured spectra of known structure: a folder with ``index.csv`` and ``references.extxyz``."""
+"""Measured spectra of known structure: a folder with ``index.csv``, and structures or distances."""
 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from xnet_onnx.errors import DataSetError
+from xnet_onnx.inference.peaks import first_peaks
 from xnet_onnx.readers import read, read_all
 from xnet_onnx.spectrum import FloatArray, Spectrum
 
@@ -27,17 +28,22 @@ class Reference:
         File, and group where it has several.
     phase : str
     spectrum : Spectrum
-    g2 : ndarray of float64, shape (50,)
-        Of the reference structure, the mean over its sites by weight.
     first_shell : float
         Mean distance of its first shell, in Angstrom.
+    g2 : ndarray of float64, shape (50,), or None
+        Of the reference structure, the mean over its sites by weight; None where
+        only the distance is known.
     """
 
     name: str
     phase: str
     spectrum: Spectrum
-    g2: FloatArray
     first_shell: float
+    g2: FloatArray | None = None
+
+    def true_first_shell(self, r: FloatArray) -> float:
+        """First peak of the reference's G2 on a grid in Angstrom, else the mean distance."""
+        return self.first_shell if self.g2 is None else float(first_peaks(r, self.g2[np.newaxis])[0])
 
 
 def _group(path: Path, group: str) -> Spectrum:
@@ -52,14 +58,15 @@ def _group(path: Path, group: str) -> Spectrum:
     return found[0]
 
 
-def measured_references(folder: Path) -> list[Reference]:
-    """Read the measured spectra that have a reference structure.
+def measured_references(*folders: Path) -> list[Reference]:
+    """Read the measured spectra that have a reference structure or distance.
 
     Parameters
     ----------
-    folder : Path
-        With ``index.csv`` (columns file, group and phase, among others) and
-        ``references.extxyz`` (phase, weight, first_shell_r; absorber first).
+    *folders : Path
+        Each with ``index.csv`` (columns file and phase, among them group and
+        element where they are needed) and either ``references.extxyz`` (phase,
+        weight, first_shell_r; absorber first) or a column first_shell in the index.
 
     Returns
     -------
@@ -68,39 +75,54 @@ def measured_references(folder: Path) -> list[Reference]:
     Raises
     ------
     DataSetError
-        If the folder lacks these files.
+        If a folder lacks these files.
     ReadError
         If a spectrum that the index names cannot be read.
     """
-    from ase.io import iread
+    return [reference for folder in folders for reference in _references(folder)]
 
+
+def _references(folder: Path) -> list[Reference]:
     try:
         with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
             index = list(csv.DictReader(file))
-        sites: dict[str, list[tuple[float, FloatArray, float]]] = {}
-        for atoms in iread(folder / "references.extxyz", index=":"):
-            info = atoms.info
-            site = (float(info["weight"]), g2(atoms, 0), float(info["first_shell_r"]))
-            sites.setdefault(str(info["phase"]), []).append(site)
+        structures = folder / "references.extxyz"
+        if structures.is_file():
+            known = _of_structures(structures)
+        else:
+            known = {entry["phase"]: (None, float(entry["first_shell"])) for entry in index}
     except (OSError, KeyError, ValueError) as error:
         raise DataSetError(
-            f"{folder} cannot be read ({error}); expected index.csv and references.extxyz"
+            f"{folder} cannot be read ({error}); expected index.csv and references.extxyz, or index.csv with "
+            "a column first_shell"
         ) from error
     references = []
     for entry in index:
-        if entry["phase"] not in sites:
+        if entry["phase"] not in known:
             continue
-        own = sites[entry["phase"]]
+        curve, distance = known[entry["phase"]]
+        group = entry.get("group") or ""
+        path = folder / entry["file"]
+        spectrum = _group(path, group) if group else read(path)
+        if spectrum.element is None and entry.get("element"):
+            spectrum = replace(spectrum, element=entry["element"], edge=entry.get("edge") or "K")
+        name = f"{entry['file']}:{group}" if group else entry["file"]
+        references.append(Reference(name, entry["phase"], spectrum, distance, curve))
+    return references
+
+
+def _of_structures(path: Path) -> dict[str, tuple[FloatArray | None, float]]:
+    """G2 and first-shell distance of each phase, the mean over its sites by weight."""
+    from ase.io import iread
+
+    sites: dict[str, list[tuple[float, FloatArray, float]]] = {}
+    for atoms in iread(path, index=":"):
+        info = atoms.info
+        site = (float(info["weight"]), g2(atoms, 0), float(info["first_shell_r"]))
+        sites.setdefault(str(info["phase"]), []).append(site)
+    found: dict[str, tuple[FloatArray | None, float]] = {}
+    for phase, own in sites.items():
         weight = sum(w for w, _, _ in own)
         curve = np.sum([w * curve for w, curve, _ in own], axis=0) / weight
-        path, group = folder / entry["file"], entry["group"]
-        references.append(
-            Reference(
-                name=f"{entry['file']}:{group}" if group else entry["file"],
-                phase=entry["phase"],
-                spectrum=_group(path, group) if group else read(path),
-                g2=np.asarray(curve, dtype=np.float64),
-                first_shell=sum(w * r for w, _, r in own) / weight,
-            )
-        )
-    return references
+        found[phase] = np.asarray(curve, dtype=np.float64), sum(w * r for w, _, r in own) / weight
+    return found

@@ -138,9 +138,12 @@ def measure_damped(bundle: Bundle, references: list[Reference]) -> list[dict[str
         outside.
     """
     results = []
+    known = sum(item.g2 is not None for item in references)
     for strength in (0.0, 1.0, 4.0):
         inputs, absorbers, targets = [], [], []
         for item in references:
+            if item.g2 is None:
+                continue
             done = normalize(item.spectrum.energy, item.spectrum.mu)
             damped = Spectrum(done.energy, self_absorbed(done.flat, strength), label=item.name)
             try:
@@ -152,9 +155,9 @@ def measure_damped(bundle: Bundle, references: list[Reference]) -> list[dict[str
             targets.append(item.g2)
         case = f"measured, mu / (1 + {strength:g} mu)" if strength else "measured, as they are"
         found = _count(bundle, np.array(inputs), np.array(absorbers), np.array(targets), case)
-        share = len(inputs) / len(references)
+        share = len(inputs) / known
         found["verdicts"] = {name: share * value for name, value in found["verdicts"].items()}
         found["verdicts"]["outside"] += 1.0 - share
-        found["spectra"] = len(references)
+        found["spectra"] = known
         results.append(found)
     return results

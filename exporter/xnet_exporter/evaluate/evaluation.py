@@ -7,8 +7,8 @@ run through the runtime, as a user's spectrum would be.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from xnet_onnx.spectrum import FloatArray
 from xnet_onnx.uncertainty.verdict import Assessment, assess
 
 from ..calibrate.distortions import broadened_input
-from ..data.measured import measured_references
+from ..data.measured import Reference
 from ..data.record import split_rows
 from ..data.sets import Row, TrainingSet, select_axis
 
@@ -36,6 +36,7 @@ __all__ = [
     "Trusted",
     "absorbers_of",
     "evaluate",
+    "held_out_parts",
     "held_out_rows",
     "measured_first_shells",
     "metrics",
@@ -48,6 +49,8 @@ __all__ = [
 
 #: Where the paper parts near from far peaks, in Angstrom (section 3.1).
 NEAR = 3.5
+#: Where the outer shells begin, in Angstrom.
+FIRST_SHELL_REGION = 2.5
 CHUNK = 256
 #: Difference in sharpness between theory and experiment ("The energy axis" in docs/design.md), FWHM in eV.
 MEASURED_BROADENING = 2.0
@@ -306,6 +309,68 @@ def trust(
     }
 
 
+def held_out_parts(bundle: Bundle, held: TrainingSet) -> dict[str, list[dict[str, Any]]]:
+    """The held-out spectra, broadened by 2 eV, element by element and kind by kind.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Calibrated.
+    held : TrainingSet
+        From `held_out_rows`.
+
+    Returns
+    -------
+    dict
+        `elements` and `kinds`, a row each: `name`, `spectra`, of the first shell
+        `median` error in Angstrom, share `within_0.1` and share `covered` by the
+        90 % interval; `verdicts`, share of each; of G2 the `unexplained` share of
+        its mean square, the intensity `far` (beyond 2.5 Angstrom) relative to the
+        true one, there the share `band` of values inside the 90 % band and its
+        median half `width`.
+    """
+    inputs = model_inputs(held.rows, bundle, MEASURED_BROADENING)
+    absorbers = absorbers_of(held.rows)
+    targets = np.stack([row.g2 for row in held.rows])
+    seen = run_held_out(bundle, inputs, absorbers, targets)
+    known = seen.at(0.9)
+    assert known.band_lower is not None
+    assert known.band_upper is not None
+    far = bundle.r > FIRST_SHELL_REGION
+    curve = seen.outcome.curves.mean
+    in_band = ((targets >= known.band_lower) & (targets <= known.band_upper))[:, far]
+    half = 0.5 * (known.band_upper - known.band_lower)[:, far]
+
+    def part(name: str, chosen: npt.NDArray[np.bool_]) -> dict[str, Any]:
+        shell = chosen & np.isfinite(seen.shell_error)
+        error = seen.shell_error[shell]
+        return {
+            "name": name,
+            "spectra": int(chosen.sum()),
+            "median": float(np.median(error)) if error.size else None,
+            "within_0.1": float(np.mean(error <= 0.1)) if error.size else None,
+            "covered": float(np.mean(error <= (known.upper - known.first_shell)[shell]))
+            if error.size
+            else None,
+            "verdicts": {verdict: float(seen.share(verdict)[chosen].mean()) for verdict in VERDICTS},
+            "unexplained": float(((curve - targets)[chosen] ** 2).sum() / (targets[chosen] ** 2).sum()),
+            "far": float(curve[chosen][:, far].sum() / targets[chosen][:, far].sum()),
+            "band": float(in_band[chosen].mean()),
+            "width": float(np.median(half[chosen])),
+        }
+
+    symbols = {one.number: one.element for one in bundle.absorbers}
+    kinds = np.array([row.kind for row in held.rows])
+    return {
+        "elements": [
+            part(symbols[number], absorbers == number)
+            for number in sorted(symbols)
+            if np.any(absorbers == number)
+        ],
+        "kinds": [part(kind, kinds == kind) for kind in sorted(set(kinds.tolist()))],
+    }
+
+
 def _clustered(values: FloatArray, names: list[str]) -> dict[str, float]:
     """Mean in %, with the standard error of a mean over whole compositions."""
     kept = np.isfinite(values)
@@ -453,34 +518,39 @@ def metrics(held: HeldOut, r: FloatArray) -> dict[str, Any]:
     return result
 
 
-def measured_first_shells(bundles: list[Bundle], folder: Path) -> dict[str, Any]:
+def measured_first_shells(bundles: list[Bundle], references: Sequence[Reference]) -> dict[str, Any]:
     """First-shell distances of measured spectra beside their references.
 
     Parameters
     ----------
     bundles : list of Bundle
-    folder : Path
-        With ``index.csv`` (columns file and phase, among others) and
-        ``references.extxyz`` (phase, weight, first_shell_r).
+    references : sequence of Reference
 
     Returns
     -------
     dict
-        `bundles` (their titles) and `rows`: file, phase, reference (Angstrom)
-        and `found`, one for each bundle (r and r_sigma, or None).
-
-    Raises
-    ------
-    DataSetError
-        If the folder lacks these files.
+        `bundles` (their titles), `rows` and `elements`. A row: file, element,
+        phase, reference (Angstrom) and `found`, one for each bundle (r, r_sigma,
+        lower, upper and verdict; None where there is no distance, or the bundle
+        does not know the element). `elements`, of the first bundle: `name`,
+        `spectra`, `median` error in Angstrom, `within_0.1`, `covered` by the 90 %
+        interval, and `curves`, how many have a known G2, with its `unexplained`
+        share and the intensity `far` (None without).
     """
     rows = []
-    for item in measured_references(folder):
+    curves: dict[str, list[tuple[FloatArray, FloatArray]]] = {}
+    for item in references:
         found: list[dict[str, float | str | None] | None] = []
+        element = item.spectrum.element
         for bundle in bundles:
             (result,) = predict_many([item.spectrum], bundle=bundle, force=True)
             if isinstance(result, XnetError):
-                raise result
+                found.append(None)
+                continue
+            if bundle is bundles[0]:
+                element = result.element
+                if item.g2 is not None:
+                    curves.setdefault(element, []).append((result.mean, item.g2))
             shell, verdict = result.first_shell, result.confidence
             found.append(
                 None
@@ -493,5 +563,41 @@ def measured_first_shells(bundles: list[Bundle], folder: Path) -> dict[str, Any]
                     "verdict": None if verdict is None else verdict.verdict,
                 }
             )
-        rows.append({"file": item.name, "phase": item.phase, "reference": item.first_shell, "found": found})
-    return {"bundles": [{"title": bundle.title} for bundle in bundles], "rows": rows}
+        rows.append(
+            {
+                "file": item.name,
+                "element": element,
+                "phase": item.phase,
+                "reference": round(item.true_first_shell(bundles[0].r), 4),
+                "found": found,
+            }
+        )
+    elements = sorted({str(row["element"]) for row in rows})
+    return {
+        "bundles": [{"title": bundle.title} for bundle in bundles],
+        "rows": rows,
+        "elements": [_measured_element(name, rows, curves.get(name, []), bundles[0].r) for name in elements],
+    }
+
+
+def _measured_element(
+    name: str, rows: list[dict[str, Any]], curves: list[tuple[FloatArray, FloatArray]], r: FloatArray
+) -> dict[str, Any]:
+    own = [row for row in rows if row["element"] == name]
+    found = [(row["found"][0], row["reference"]) for row in own if row["found"][0] is not None]
+    errors = [abs(shell["r"] - truth) for shell, truth in found]
+    covered = [
+        shell["lower"] <= truth <= shell["upper"] for shell, truth in found if shell["lower"] is not None
+    ]
+    mean, truth = (np.array([pair[i] for pair in curves]).reshape(-1, r.size) for i in (0, 1))
+    far = r > FIRST_SHELL_REGION
+    return {
+        "name": name,
+        "spectra": len(own),
+        "median": float(np.median(errors)) if errors else None,
+        "within_0.1": float(np.mean(np.array(errors) <= 0.1)) if errors else None,
+        "covered": float(np.mean(covered)) if covered else None,
+        "curves": len(curves),
+        "unexplained": float(((mean - truth) ** 2).sum() / (truth**2).sum()) if curves else None,
+        "far": float(mean[:, far].sum() / truth[:, far].sum()) if curves else None,
+    }

@@ -11,6 +11,7 @@ from xnet_onnx.bundle.load import Bundle
 from xnet_onnx.errors import XnetError
 from xnet_onnx.pipeline import predict_many
 from xnet_onnx.prediction import Prediction
+from xnet_onnx.spectrum import FloatArray
 
 from ..data.measured import Reference, measured_references
 from ..data.paper_numbers import PAPER
@@ -41,10 +42,16 @@ class Case:
     predictions: dict[str, Prediction]
     refused: dict[str, str]
 
+    @property
+    def truth(self) -> FloatArray:
+        """G2 of the reference structure, shape (50,)."""
+        assert self.reference.g2 is not None
+        return self.reference.g2
+
     def mse(self, preset: str) -> float:
         """MSE of G2; NaN where refused."""
         found = self.predictions.get(preset)
-        return float(((found.mean - self.reference.g2) ** 2).mean()) if found else float("nan")
+        return float(((found.mean - self.truth) ** 2).mean()) if found else float("nan")
 
     def error(self, preset: str) -> float:
         """First-shell distance less the reference's, in Angstrom; NaN without one."""
@@ -58,6 +65,8 @@ def predict_cases(folder: Path, bundles: dict[str, Bundle]) -> list[Case]:
     """Predict all measured spectra, by MSE of preset default, the best first."""
     cases = []
     for reference in measured_references(folder):
+        if reference.g2 is None:
+            continue
         predictions, refused = {}, {}
         for preset, bundle in bundles.items():
             (result,) = predict_many([reference.spectrum], bundle=bundle, force=True)
@@ -211,7 +220,7 @@ def _coverage(case: Case, preset: str) -> float:
     found = case.predictions.get(preset)
     if found is None:
         return float("nan")
-    return float(100 * np.mean(np.abs(found.mean - case.reference.g2) <= 2 * found.sigma))
+    return float(100 * np.mean(np.abs(found.mean - case.truth) <= 2 * found.sigma))
 
 
 def _draw(material: Material, cases: list[Case]) -> None:
@@ -220,7 +229,7 @@ def _draw(material: Material, cases: list[Case]) -> None:
         panels = drawn.subplots(lines, 2, sharex=True, squeeze=False)
         for axes, case in zip(panels.flat, cases, strict=False):
             own = case.predictions.get("default")
-            top = float(case.reference.g2.max())
+            top = float(case.truth.max())
             if own is not None:
                 colour = PRESET_COLOURS["default"]
                 if own.lower is not None and own.upper is not None:
@@ -239,7 +248,7 @@ def _draw(material: Material, cases: list[Case]) -> None:
                     other.r, other.mean, color=PRESET_COLOURS["paper"], lw=0.8, label=PRESET_NAMES["paper"]
                 )
                 top = max(top, float(other.mean.max()))
-            axes.plot(material.default.r, case.reference.g2, color=TRUTH, label="reference")
+            axes.plot(material.default.r, case.truth, color=TRUTH, label="reference")
             axes.set_ylim(-0.05 * top, 1.1 * top)
             axes.set_xlim(1, 6)
             name = case.reference.name.removesuffix(".xdi").replace(".prj:", ": ")
