@@ -226,6 +226,12 @@ def test_metadata_are_checked_and_can_be_overridden(bundle: Bundle) -> None:
     with pytest.raises(ElementError, match=r"the spectrum is labelled element Nd .Nd L1 edge."):
         prepare(read_bytes(wrong, "x"), bundle)
     prepare(read_bytes(wrong, "x", Choice(element="iron", edge="k")), bundle)
+    with pytest.raises(CoverageError, match=r"starts above the Mn K edge \(6539 eV\) that was asked for"):
+        read_bytes(wrong, "x", Choice(element="Mn", edge="K"))
+    for what, said, such in (("element", "Xx", "Fe"), ("edge", "Foo", "K")):
+        made = Spectrum(energy=energy, mu=np.log(i0 / itrans), **{what: said})
+        with pytest.raises(ElementError, match=f"'{said}' is no {what}; expected one such as '{such}'"):
+            prepare(made, bundle)
     without = xdi(columns, {"Element.symbol": "", "Element.edge": ""})
     spectrum = read_bytes(without, "x")
     assert (spectrum.element, spectrum.edge) == (None, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..bundle.load import Bundle
-from ..edges import Absorber, edges_between, lines_beside, nearest_edge
+from ..edges import Absorber, as_edge, as_element, edges_between, lines_beside, nearest_edge
 from ..errors import CoverageError, EdgeError, ElementError, SpectrumError
 from ..spectrum import NormalizedBatch, Spectrum
 from ..wording import counted
@@ -53,10 +53,13 @@ def identify(spectrum: Spectrum, bundle: Bundle) -> Absorber | None:
         if found is None:
             continue
         known = tuple(one for one in known if getattr(one, what).lower() == found.strip().lower())
+        if not known and (as_element if what == "element" else as_edge)(found) is None:
+            such = "Fe" if what == "element" else "K"
+            raise ElementError(f"{found[:40]!r} is no {what}; expected one such as {such!r}{noticed}")
         if not known:
-            other = f"{spectrum.element or '?'} {spectrum.edge or '?'}"
+            both = f" ({spectrum.element} {spectrum.edge} edge)" if spectrum.element and spectrum.edge else ""
             raise ElementError(
-                f"the spectrum is labelled {what} {found.strip()} ({other} edge); the model {bundle.title} "
+                f"the spectrum is labelled {what} {found.strip()}{both}; the model {bundle.title} "
                 f"knows {bundle.knows} only{noticed}"
             )
     finite = spectrum.energy[np.isfinite(spectrum.energy)]

@@ -116,12 +116,13 @@ def to_spectrum(table: Table, choice: Choice | None = None) -> Spectrum:
         If a column is not there, or the choice is not clear.
     SpectrumError
         If too many points are not numbers, the energies are not photon energies,
-        or the scan ends before the edge that the file names.
+        or the scan does not reach the edge that the caller or the file names.
     """
     choice = Choice() if choice is None else choice
     element, edge = declared(table, choice)
     energy = energy_of(table, choice.energy_column)
-    _check_reach(energy.values, element, edge)
+    named = "that the file names" if (choice.element, choice.edge) == (None, None) else "that was asked for"
+    _check_reach(energy.values, element, edge, named)
     mu = mu_of(table, choice.mu_column, energy.columns)
     shift = table.energy_shift + choice.energy_shift
     source = mu.source
@@ -343,14 +344,14 @@ def _from_angle(table: Table, index: int, unit: str) -> Signal:
     return Signal(energy, source, (index,))
 
 
-def _check_reach(energy: FloatArray, element: str | None, edge: str | None) -> None:
-    """Refuse a scan that does not reach the edge which its own file names."""
+def _check_reach(energy: FloatArray, element: str | None, edge: str | None, named: str) -> None:
+    """Refuse a scan that does not reach the edge which its file or the caller names."""
     tabulated = EDGES.get((element or "", edge or "K"))
     finite = energy[np.isfinite(energy)]
     if tabulated is None or finite.size == 0:
         return
     first, last = float(finite.min()), float(finite.max())
-    name = f"the {element} {edge or 'K'} edge ({tabulated:.0f} eV) that the file names"
+    name = f"the {element} {edge or 'K'} edge ({tabulated:.0f} eV) {named}"
     # 10 eV: the worst calibration that is read without complaint.
     if last < tabulated + 10.0:
         raise CoverageError(
