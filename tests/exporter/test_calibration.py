@@ -131,6 +131,7 @@ def some_rows(training: TrainingSet) -> tuple[list[Row], np.ndarray]:
     return list(covered.rows), origins
 
 
+@pytest.mark.slow
 def test_a_compound_is_most_like_itself(some_rows: tuple[list[Row], np.ndarray]) -> None:
     rows, origins = some_rows
     kept = fit_compounds(rows, origins, DEFAULT, 0)

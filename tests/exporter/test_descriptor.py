@@ -99,6 +99,7 @@ def test_periodic_structure_counts_images() -> None:
     np.testing.assert_allclose(g2(crystal, 0), g2(big, centre), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_distances_are_ases(training: TrainingSet) -> None:
     atoms = cluster(3)
     distances, _ = neighbours(atoms, 0, 6.0)

@@ -203,6 +203,7 @@ def test_normalized_and_uncalibrated(bundle: xnet_onnx.Bundle) -> None:
         predict_map(stack, energy=energy, choice=StackChoice(energy_axis=2), normalized=True)
 
 
+@pytest.mark.slow
 def test_the_file_is_nexus_and_reads_back(tmp_path: Path, expected: Maps) -> None:
     energy, stack = cube()
     out = tmp_path / "maps.h5"
@@ -301,6 +302,7 @@ def made(e0: float, energy: np.ndarray) -> np.ndarray:
     return step(energy, e0) + noise
 
 
+@pytest.mark.slow
 def test_another_edge_is_refused_once_and_before_the_work(tmp_path: Path) -> None:
     energy = np.arange(6100.0, 6480.0, 1.0)
     with pytest.raises(CoverageError, match=r"stops before the Mn K edge .*Nd L3 \(6208 eV\)"):

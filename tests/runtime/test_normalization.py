@@ -51,12 +51,14 @@ def assert_parity(ours: Any, theirs: Any) -> None:
     np.testing.assert_allclose(ours.post_edge, theirs.post_edge, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_defaults(path: Path, larch_pre_edge: Callable[..., Any]) -> None:
     spectrum = read(path)
     assert_parity(normalize(spectrum.energy, spectrum.mu), larch_pre_edge(spectrum.energy, spectrum.mu))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 @pytest.mark.parametrize(
     "parameters",
@@ -76,6 +78,7 @@ def test_same_parameters(path: Path, parameters: dict[str, Any], larch_pre_edge:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("below", "above"), [(25.0, 110.0), (30.0, 60.0), (60.0, 90.0), (50.0, 45.0)])
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_xanes_only_ranges(

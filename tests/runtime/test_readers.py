@@ -323,6 +323,7 @@ def test_a_project_that_is_cut_short() -> None:
         read_all_bytes(gzip.compress(data)[:-20])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("form", ["perl", "json"])
 def test_athena_as_larch_reads_it(tmp_path, form: str) -> None:
@@ -378,6 +379,7 @@ def test_nexus_entries(tmp_path, options: dict) -> None:
     close(read(f"{path}:scan_2"))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_nexus_as_larch_writes_it(tmp_path) -> None:
     h5py = pytest.importorskip("h5py")

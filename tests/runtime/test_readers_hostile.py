@@ -97,6 +97,7 @@ def test_any_bytes(parser: str, data: bytes) -> None:
     survive(PARSERS[parser], data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
@@ -229,6 +230,7 @@ def test_memory(name: str, tmp_path) -> None:
     assert int(done.stdout) < 200 * 1024
 
 
+@pytest.mark.slow
 def test_hdf5_bombs(tmp_path) -> None:
     h5py = pytest.importorskip("h5py")
     path = tmp_path / "bomb.h5"

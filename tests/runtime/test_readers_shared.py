@@ -69,6 +69,7 @@ def test_each_group_of_the_project() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_the_project_as_larch_reads_it() -> None:
     larch_io = pytest.importorskip("larch.io")
     theirs = larch_io.read_athena(str(SHARED / "experimental" / "Fe.prj"), do_preedge=False, do_bkg=False)

@@ -173,6 +173,7 @@ def test_complexes_are_whole_and_the_same_for_a_seed() -> None:
         assert 1.4 < one.distances[shell[0]] < 2.8
 
 
+@pytest.mark.slow
 def test_minerals_are_named_and_substituted_sites_moved() -> None:
     pytest.importorskip("larixite")
     pytest.importorskip("pymatgen")
@@ -193,6 +194,7 @@ def test_minerals_are_named_and_substituted_sites_moved() -> None:
     assert np.linalg.norm(moved[1:], axis=1).mean() == pytest.approx(1.97, abs=0.12)
 
 
+@pytest.mark.slow
 def test_alloys_have_metal_distances() -> None:
     from itertools import islice
 
