@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from xnet_exporter.calibrate.intervals import calibrate
 from xnet_exporter.data.sets import Row, TrainingSet, read_training_set, select_axis
 from xnet_exporter.evaluate.evaluation import HeldOut, evaluate, metrics
-from xnet_exporter.export.graphs import SingleMember, fold_batch_norm, to_onnx
+from xnet_exporter.export.graphs import SingleMember, fold_batch_norm, members_to_onnx, to_onnx
 from xnet_exporter.train.augment import augment, broaden, spectrum_bank
 from xnet_exporter.train.fit import _order
 from xnet_exporter.train.networks import Ensemble
@@ -131,7 +131,12 @@ def test_onnx_parity(name: str) -> None:
     folded = fold_batch_norm(ensemble)
     points = PRESETS[name].axis.count
     fused = open_session(to_onnx(folded, points))
-    singles = [open_session(to_onnx(SingleMember(folded, i), points)) for i in range(3)]
+    members = [SingleMember(folded, i) for i in range(3)]
+    graphs = members_to_onnx(members, points)
+    # One graph with the weights of each is what exporting each would give.
+    assert graphs[2] == to_onnx(members[2], points)
+    assert len(set(graphs)) == 3
+    singles = [open_session(graph) for graph in graphs]
     takes = [port.name for port in fused.get_inputs()]
     assert takes == (["spectrum", "absorber"] if name == "default" else ["spectrum"])
     for count in (1, 7, 64):
@@ -339,7 +344,7 @@ def test_a_bundle_works_from_end_to_end(run: Path, tiny_set: Path, tmp_path: Pat
     assert max(parity.values()) < 1e-5
     bundle = load_bundle(tmp_path / "b")
     assert bundle.title == "tiny 3"
-    assert verify_bundle(bundle).files == 3 + 4
+    assert verify_bundle(bundle).files == 3 + 5
     spectrum = read(EXAMPLE)
     result = predict(spectrum.energy, spectrum.mu, bundle=bundle)
     assert result.members.shape == (3, 50)
@@ -358,7 +363,7 @@ def test_a_bundle_is_calibrated(tiny_set: Path, tmp_path: Path) -> None:
     assert bundle.compounds is not None
     assert bundle.card["nearest"]["compounds"] == len(bundle.compounds.names) > 30
     # Of the eight members' files, the ensemble's and four others.
-    assert verify_bundle(bundle).files == 8 + 6
+    assert verify_bundle(bundle).files == 8 + 7
     assert len(predict(EXAMPLE, bundle=bundle, force=True).nearest) == 3
 
 

@@ -35,7 +35,7 @@ from ..data.descriptor import RadialGrid
 from ..data.record import keep_record
 from ..train.networks import Ensemble
 from .card import model_card
-from .graphs import Blocked, to_onnx
+from .graphs import Blocked, members_to_onnx, to_onnx
 from .weights import share_weights
 
 __all__ = [
@@ -172,7 +172,7 @@ def write_bundle(
     if out.exists() and not (out / "bundle.json").is_file() and any(out.iterdir()):
         raise OutputError(f"{out} is not empty and not a bundle; choose an empty or new folder")
     fused = to_onnx(Blocked(ensemble) if isinstance(ensemble, Ensemble) else ensemble, axis.count)
-    singles = [to_onnx(member, axis.count) for member in members]
+    singles = members_to_onnx(members, axis.count)
     parity = check_parity(ensemble, fused, singles, parity_inputs, parity_numbers)
 
     energy, norm, golden_input = golden

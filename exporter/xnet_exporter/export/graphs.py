@@ -9,15 +9,18 @@ from __future__ import annotations
 import dataclasses
 import logging
 import warnings
+from collections.abc import Sequence
 from typing import cast
 
+import numpy as np
 import onnx
+import onnx.numpy_helper
 import torch
 from torch import Tensor, nn
 
 from ..train.networks import Ensemble, MemberConv1d, MemberLinear, MemberNorm, one_hot
 
-__all__ = ["Blocked", "SingleMember", "fold_batch_norm", "to_onnx"]
+__all__ = ["Blocked", "SingleMember", "fold_batch_norm", "members_to_onnx", "to_onnx"]
 
 OPSET = 20
 
@@ -234,6 +237,46 @@ def to_onnx(module: nn.Module, inputs: int) -> bytes:
     _strip(model)
     onnx.checker.check_model(model, full_check=True)
     return cast(bytes, model.SerializeToString(deterministic=True))
+
+
+def members_to_onnx(members: Sequence[nn.Module], inputs: int) -> list[bytes]:
+    """Export networks of one architecture: the first as `to_onnx` does, the others with its graph.
+
+    Parameters
+    ----------
+    members : sequence of torch.nn.Module
+    inputs : int
+        Number of energies.
+
+    Returns
+    -------
+    list of bytes
+        What `to_onnx` gives for each.
+    """
+    first = onnx.load_from_string(to_onnx(members[0], inputs))
+    made = []
+    for member in members:
+        own = _with_weights(first, members[0], member)
+        made.append(to_onnx(member, inputs) if own is None else own)
+    return made
+
+
+def _with_weights(model: onnx.ModelProto, source: nn.Module, target: nn.Module) -> bytes | None:
+    """A graph of `source` with the weights of `target`; None where they cannot be told from the graph."""
+    known, wanted = source.state_dict(), target.state_dict()
+    places = {weight.name: weight for weight in model.graph.initializer}
+    if type(source) is not type(target) or known.keys() != wanted.keys() or not known.keys() <= places.keys():
+        return None
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    for weight in changed.graph.initializer:
+        if weight.name not in known:
+            continue
+        before, after = known[weight.name].numpy(), wanted[weight.name].numpy()
+        if not np.array_equal(onnx.numpy_helper.to_array(weight), before) or before.shape != after.shape:
+            return None
+        weight.raw_data = np.ascontiguousarray(after).tobytes()
+    return cast(bytes, changed.SerializeToString(deterministic=True))
 
 
 def _strip(model: onnx.ModelProto) -> None:
