@@ -280,7 +280,7 @@ def test_a_card_that_is_no_text(folder: Path) -> None:
 def test_more_files_than_a_bundle_has(folder: Path) -> None:
     bundle = load_bundle(folder)
     many = {f"x{i}": "0" * 64 for i in range(200)} | bundle.card["files"]
-    with bounded(), pytest.raises(BundleError, match="has 222 files"):
+    with bounded(), pytest.raises(BundleError, match="has 223 files"):
         verify_bundle(replace(bundle, card=bundle.card | {"files": many}))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from xnet_onnx import cli
+from xnet_onnx import cli, predict
 from xnet_onnx.cli.expand import expand
 from xnet_onnx.cli.watch import arrivals
 from xnet_onnx.output.csv_file import CsvFile
@@ -326,7 +326,8 @@ def test_a_line_fits_the_terminal(folder: Path, monkeypatch: pytest.MonkeyPatch,
     lines = result.stdout.splitlines()
     assert len(lines) == 5
     assert all(_width(line) <= width for line in lines)
-    at = {lines[0].index("first shell")} | {_width(line[: line.index("2.01 A")]) for line in lines[1:]}
+    distance = f"{predict(EXAMPLE).first_shell.r:.2f} A"
+    at = {lines[0].index("first shell")} | {_width(line[: line.index(distance)]) for line in lines[1:]}
     assert len(at) == 1
     assert "4 of 7 with a distance, 3 failed; 3 files skipped" in result.stderr
 

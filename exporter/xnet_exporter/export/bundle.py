@@ -102,7 +102,7 @@ def check_parity(
         for what, other in (("torch", expected[:, index]), ("fused", fused_output[:, index])):
             difference = np.abs(output - other)
             largest[what] = max(largest[what], float(difference.max()))
-            # Float32 keeps seven digits of the largest term: where a curve rises above 1 the tolerance does too.
+            # Float32 keeps seven digits of the largest term: a curve above 1 has a larger tolerance.
             if np.any(difference > PARITY * np.maximum(1.0, np.abs(other).max(axis=1, keepdims=True))):
                 raise BundleError(
                     f"member {index} differs from the {what} model by {difference.max():.2g} in G2; expected "

@@ -180,7 +180,7 @@ def _damage(metrics: dict[str, Any]) -> list[str]:
         "|---|---|---|---|---|---|",
     ]
     for row in metrics["damage"]:
-        verdicts = " / ".join(str(count) for count in row["verdicts"].values())
+        verdicts = " / ".join(str(row["verdicts"][name]) for name in (*VERDICTS, "refused"))
         lines.append(
             f"| {row['case']} | {row['spectra']} | {verdicts} | {row['confident']} | {row['misses']} | "
             f"{row['new']} |"
@@ -188,7 +188,7 @@ def _damage(metrics: dict[str, Any]) -> list[str]:
     lines.append("")
     for row in metrics.get("strangers", []):
         shares = ", ".join(
-            f"{verdict} {100 * n / row['spectra']:.0f} %" for verdict, n in row["verdicts"].items()
+            f"{name} {100 * row['verdicts'][name] / row['spectra']:.0f} %" for name in (*VERDICTS, "refused")
         )
         lines.append(f"- {row['case']} ({row['spectra']}): {shares}.")
     return [*lines, ""]
