@@ -130,7 +130,9 @@ def cases(threads: int, batch: int, outputs: int) -> dict[str, Callable[[], obje
     bundle = load_bundle()
     spectra = map_spectra(batch, grids=False)
     inputs = np.stack([item.values for item in prepare_many(spectra, bundle) if isinstance(item, ModelInput)])
-    absorbers = np.full(len(inputs), 26, dtype=np.int64)
+    (absorber,) = [one for one in bundle.absorbers if one.element == "Fe"]
+    absorbers = np.full(len(inputs), absorber.number, dtype=np.int64)
+    feeds = {"spectrum": inputs, "absorber": absorbers}
     mu = np.stack([spectrum.mu for spectrum in spectra])
     settings = Settings(threads=threads)
     tensor = torch.from_numpy(inputs).unsqueeze(1)
@@ -152,10 +154,10 @@ def cases(threads: int, batch: int, outputs: int) -> dict[str, Callable[[], obje
     return {
         "a": loop(members),
         "b": loop(traced),
-        "c": lambda: np.stack([s.run(["g2"], {"spectrum": inputs})[0] for s in sessions], axis=1),
+        "c": lambda: np.stack([session.run(["g2"], feeds)[0] for session in sessions], axis=1),
         "d": lambda: run_ensemble(bundle, inputs, absorbers, threads),
         "e": lambda: predict_many(spectra, bundle=bundle, threads=threads),
-        "m": lambda: predict_chunk(bundle, spectra[0].energy, mu, settings),
+        "m": lambda: predict_chunk(bundle, spectra[0].energy, mu, settings, absorber),
     }
 
 
