@@ -4,36 +4,33 @@
 
 Fits the compounds of a bundle's training spectra in several sharpnesses and numbers of components
 (`xnet_exporter.calibrate.nearest`), and looks up held-out spectra, made to look measured, and measured ones
-of known structure: DIR of --measured has index.csv and references.extxyz, that of --others index.csv with the
-columns file and first_shell.
+of known structure, iron's and others' (folders as for `xnet-onnx evaluate --measured`).
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xnet_exporter.calibrate.domain import domain_inputs
+from xnet_exporter.calibrate.domain import domain_inputs, undamaged
 from xnet_exporter.calibrate.nearest import COMPONENTS, SHARPNESSES, fit_compounds
-from xnet_exporter.data.measured import measured_references
+from xnet_exporter.data.measured import Reference, measured_references
 from xnet_exporter.data.record import split_rows
 from xnet_exporter.data.sets import read_training_sets, select_axis
 from xnet_exporter.train.augment import Distortion
 from xnet_exporter.train.presets import preset_from_dict
-from xnet_onnx import load_bundle, read
+from xnet_onnx import load_bundle
 from xnet_onnx.bundle.load import read_verified
 from xnet_onnx.bundle.nearest import parse_compounds
 from xnet_onnx.inference.peaks import first_peaks
 from xnet_onnx.preprocess.prepare import prepare_many
-from xnet_onnx.spectrum import ModelInput, Spectrum
+from xnet_onnx.spectrum import ModelInput
 from xnet_onnx.uncertainty.nearest import nearest_of
 
 if TYPE_CHECKING:
@@ -48,11 +45,13 @@ WAYS = {
 }
 
 
-def prepared(pairs: list[tuple[Spectrum, float]], bundle: Bundle) -> tuple[FloatArray, FloatArray]:
+def prepared(references: list[Reference], bundle: Bundle) -> tuple[FloatArray, FloatArray]:
     """Model inputs of measured spectra, and their first shells."""
-    inputs = prepare_many([spectrum for spectrum, _ in pairs], bundle, normalized=False)
+    inputs = prepare_many([item.spectrum for item in references], bundle, normalized=False)
     good = [
-        (item.values, r) for item, (_, r) in zip(inputs, pairs, strict=True) if isinstance(item, ModelInput)
+        (ready.values, item.true_first_shell(bundle.r))
+        for ready, item in zip(inputs, references, strict=True)
+        if isinstance(ready, ModelInput)
     ]
     return np.stack([values for values, _ in good]), np.array([r for _, r in good])
 
@@ -69,22 +68,13 @@ def main() -> None:
     preset = preset_from_dict(record["preset"])
     data, origins = select_axis(read_training_sets(given.data), preset.axis)
     training, held = split_rows(record, data)
-    quiet = replace(preset, augmentation=replace(preset.augmentation, damage=0.0))
     rows = [data.rows[i] for i in held]
     shells = first_peaks(bundle.r, np.stack([row.g2 for row in rows]))
-    asked = {"held out": (domain_inputs(rows, origins[held], quiet, 7, draws=1)[len(rows) :], shells)}
-    if given.measured is not None:
-        pairs = [
-            (item.spectrum, float(first_peaks(bundle.r, item.g2[np.newaxis])[0]))
-            for item in measured_references(given.measured)
-        ]
-        asked["measured"] = prepared(pairs, bundle)
-    if given.others is not None:
-        with (given.others / "index.csv").open(newline="") as file:
-            pairs = [
-                (read(given.others / row["file"]), float(row["first_shell"])) for row in csv.DictReader(file)
-            ]
-        asked["other elements, measured"] = prepared(pairs, bundle)
+    drawn = domain_inputs(rows, origins[held], undamaged(preset), 7, draws=1)[len(rows) :]
+    asked = {"held out": (drawn, shells)}
+    for what, folder in (("measured", given.measured), ("other elements, measured", given.others)):
+        if folder is not None:
+            asked[what] = prepared(measured_references(folder), bundle)
 
     print(
         "| kept | numbers | asked | first: off by (A) | within 0.1 | median of three | within 0.1 | close |"

@@ -90,35 +90,12 @@ def matrix_speed(seconds: float = 1.0) -> float:
     return best
 
 
-def map_spectra(count: int, grids: bool) -> list[Any]:
-    """Noisy mixtures of two training spectra; each on its own grid where `grids` is true."""
-    import numpy as np
-
-    from xnet_exporter.data.sets import read_training_set
-    from xnet_onnx.spectrum import Spectrum
-
-    rows = read_training_set(ROOT / "training").rows
-    first, second = rows[0], rows[len(rows) // 2]
-    energy = np.concatenate(
-        [np.arange(7012, 7100, 4.0), np.arange(7100, 7150, 0.4), np.arange(7150, 7260, 2.0)]
-    )
-    rng = np.random.default_rng(0)
-    spectra = []
-    for i in range(count):
-        share = rng.integers(2)
-        x = energy + (0.001 * i if grids else 0.0)
-        mu = share * np.interp(x, first.energy, first.mu) + (1 - share) * np.interp(
-            x, second.energy, second.mu
-        )
-        spectra.append(Spectrum(x, 1.3 * mu + 0.2 + rng.normal(0.0, 0.005, x.size), label=str(i)))
-    return spectra
-
-
 def cases(threads: int, batch: int, outputs: int) -> dict[str, Callable[[], object]]:
     """What is run for one size of batch."""
     import numpy as np
     import torch
 
+    from spectra import map_spectra
     from xnet_onnx.bundle.load import load_bundle, read_models
     from xnet_onnx.inference.ensemble import open_session, run_ensemble
     from xnet_onnx.maps.job import Settings
@@ -173,6 +150,7 @@ def main() -> None:
     import onnxruntime
     import torch
 
+    from spectra import map_spectra
     from xnet_onnx.bundle.load import load_bundle
     from xnet_onnx.pipeline import predict_many
 

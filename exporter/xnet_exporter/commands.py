@@ -230,7 +230,7 @@ def evaluate(
     from .evaluate.blind_spots import measure_blind_spots, measure_damped
     from .evaluate.damage import measure_damage, measure_strangers
     from .evaluate.evaluation import evaluate as measure
-    from .evaluate.evaluation import held_out_parts, held_out_rows, measured_first_shells
+    from .evaluate.evaluation import held_out_rows, measured_first_shells
     from .export.bundle import read_card, write_card
 
     bundles = [load_bundle(path) for path in (bundle, *compare)]
@@ -248,7 +248,6 @@ def evaluate(
     if bundles[0].calibration is not None:
         held, _ = held_out_rows(bundles[0], rows)
         metrics["blind_spots"] = measure_blind_spots(bundles[0], held.rows)
-        metrics |= held_out_parts(bundles[0], held)
     if measured:
         references = measured_references(*measured)
         if bundles[0].calibration is not None:

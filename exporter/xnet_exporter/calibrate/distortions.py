@@ -14,10 +14,39 @@ from xnet_onnx.spectrum import EnergyAxis, FloatArray
 from ..data.sets import Row
 from ..train.augment import broaden
 
-__all__ = ["broadened_input", "flattened", "realigned", "self_absorbed"]
+__all__ = ["arctangent", "broadened_input", "drawn_curves", "flattened", "realigned", "self_absorbed"]
 
 #: How far, in eV, the ends of a distorted spectrum are held.
 HELD = 30.0
+
+
+def arctangent(energy: FloatArray, width: float | FloatArray = 1.0) -> FloatArray:
+    """An edge of height 1 without structure, at 0 eV and of that half width in eV."""
+    return np.asarray(0.5 + np.arctan(energy / width) / np.pi)
+
+
+def drawn_curves(energy: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
+    """Curves that look like spectra and have no structure behind them.
+
+    Parameters
+    ----------
+    energy : ndarray of float64, shape (n,)
+        In eV from the edge.
+    count : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of float64, shape (count, n)
+        Each an arctangent with one to three Gaussians, before any normalisation.
+    """
+    curves = arctangent(energy, rng.uniform(0.5, 2.0, size=(count, 1)))
+    for number in range(3):
+        present = rng.uniform(size=(count, 1)) < 1.0 - number / 3.0
+        height = present * rng.uniform(-0.3, 1.0, size=(count, 1))
+        place, width = rng.uniform(0.0, 35.0, size=(count, 1)), rng.uniform(1.0, 5.0, size=(count, 1))
+        curves = curves + height * np.exp(-0.5 * ((energy - place) / width) ** 2)
+    return curves
 
 
 def self_absorbed(spectra: FloatArray, strength: float | FloatArray) -> FloatArray:

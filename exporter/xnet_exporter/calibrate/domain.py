@@ -18,9 +18,16 @@ from xnet_onnx.uncertainty.domain import describe, smoothed
 from ..data.sets import Row
 from ..train.augment import augment, spectrum_bank
 from ..train.presets import Preset
-from .distortions import broadened_input, flattened, realigned, self_absorbed
+from .distortions import (
+    arctangent,
+    broadened_input,
+    drawn_curves,
+    flattened,
+    realigned,
+    self_absorbed,
+)
 
-__all__ = ["domain_inputs", "fit_domain"]
+__all__ = ["domain_inputs", "fit_domain", "fit_space", "undamaged"]
 
 COMPONENTS = 25
 FEATURE_COMPONENTS = 16
@@ -103,6 +110,13 @@ def domain_inputs(
     return np.concatenate([plain, *drawn])
 
 
+def undamaged(preset: Preset) -> Preset:
+    """The preset without damage: what is damaged is not good, though the networks are trained to bear it."""
+    if preset.augmentation is None:
+        return preset
+    return replace(preset, augmentation=replace(preset.augmentation, damage=0.0))
+
+
 def fit_domain(
     rows: list[Row],
     origins: FloatArray,
@@ -127,14 +141,12 @@ def fit_domain(
     dict
         ``domain`` of ``bundle.json``.
     """
-    if preset.augmentation is not None:
-        # What is damaged is not good, though the networks are trained to bear it.
-        preset = replace(preset, augmentation=replace(preset.augmentation, damage=0.0))
+    preset = undamaged(preset)
     axis = preset.axis
     rng = np.random.default_rng([seed, 5])
     good = domain_inputs(rows, origins, preset, seed)
     smooth = smoothed(good, axis)
-    space = _fit_space(smooth, COMPONENTS)
+    space = fit_space(smooth, COMPONENTS)
     scores, residual = space.project(smooth)
     valid = _fit_gaussian(scores)
     value: dict[str, Any] = {
@@ -159,7 +171,7 @@ def fit_domain(
     absorbers = np.array([row.absorber for row in rows], dtype=np.int64)
     features = features_of(good, np.tile(absorbers, len(good) // len(rows)))
     if features is not None:
-        feature_space = _fit_space(features, FEATURE_COMPONENTS)
+        feature_space = fit_space(features, FEATURE_COMPONENTS)
         projected, _ = feature_space.project(features.astype(np.float64))
         value["features"] = _space_json(feature_space) | _scale_json(
             np.sqrt(np.mean(projected**2, axis=1)), margin=MEASURED_MARGIN
@@ -188,7 +200,7 @@ def _distorted(
     for name, low, high in SECOND_EDGE:
         height = rng.uniform(*SECOND_EDGE_HEIGHT, size=(len(some), 1))
         found[name] = realigned(
-            some + height * _step(energy - rng.uniform(low, high, size=(len(some), 1)), 1.0), axis
+            some + height * arctangent(energy - rng.uniform(low, high, size=(len(some), 1))), axis
         )[0]
     found["clipped"] = realigned(np.minimum(some, rng.uniform(*CLIPPED, size=(len(some), 1))), axis)[0]
     found["drawn"] = realigned(drawn_curves(energy, len(some), rng), axis)[0]
@@ -216,35 +228,19 @@ def _distorted(
     return found
 
 
-def _step(energy: FloatArray, width: float | FloatArray) -> FloatArray:
-    return np.asarray(0.5 + np.arctan(energy / width) / np.pi)
-
-
-def drawn_curves(energy: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
-    """Curves that look like spectra and have no structure behind them.
+def fit_space(values: npt.NDArray[Any], count: int) -> Space:
+    """Fit principal components.
 
     Parameters
     ----------
-    energy : ndarray of float64, shape (n,)
-        In eV from the edge.
+    values : ndarray, shape (m, n)
     count : int
-    rng : numpy.random.Generator
+        Number of components; fewer where the values do not vary in as many ways.
 
     Returns
     -------
-    ndarray of float64, shape (count, n)
-        Each an arctangent with one to three Gaussians, before any normalisation.
+    Space
     """
-    curves = _step(energy, rng.uniform(0.5, 2.0, size=(count, 1)))
-    for number in range(3):
-        present = rng.uniform(size=(count, 1)) < 1.0 - number / 3.0
-        height = present * rng.uniform(-0.3, 1.0, size=(count, 1))
-        place, width = rng.uniform(0.0, 35.0, size=(count, 1)), rng.uniform(1.0, 5.0, size=(count, 1))
-        curves = curves + height * np.exp(-0.5 * ((energy - place) / width) ** 2)
-    return curves
-
-
-def _fit_space(values: npt.NDArray[Any], count: int) -> Space:
     data = values.astype(np.float64)
     centre = data.mean(axis=0)
     covariance = np.cov(data - centre, rowvar=False)

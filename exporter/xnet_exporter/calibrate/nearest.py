@@ -12,10 +12,9 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from xnet_onnx.bundle.nearest import MAX_NAME
 from xnet_onnx.edges import SYMBOLS
@@ -28,7 +27,7 @@ from ..data.descriptor import RadialGrid
 from ..data.sets import Row
 from ..train.augment import Distortion, distort
 from ..train.presets import Preset
-from .domain import domain_inputs
+from .domain import domain_inputs, fit_space, undamaged
 
 __all__ = ["COMPONENTS", "SHARPNESSES", "Kept", "compound_name", "fit_compounds"]
 
@@ -133,7 +132,8 @@ def fit_compounds(
         views = domain_inputs(some, at, preset, seed)[np.newaxis]
     else:
         views = np.stack([distort(some, at, preset.axis, one) for one in sharpnesses])
-    centre, axes = _principal(views.reshape(-1, views.shape[-1]), components)
+    space = fit_space(views.reshape(-1, views.shape[-1]), components)
+    centre, axes = space.centre, space.components
     scores = (views - centre) @ axes.T
     keys = {key: i for i, key in enumerate(dict.fromkeys((name, number) for name, number, _ in named))}
     close = _close(scores, centre, axes, some, at, preset, seed)
@@ -159,16 +159,6 @@ def fit_compounds(
     return Kept(buffer.getvalue(), said)
 
 
-def _principal(values: npt.NDArray[np.float32], count: int) -> tuple[FloatArray, FloatArray]:
-    """Mean, and the first principal components, of unit length."""
-    data = values.astype(np.float64)
-    centre = data.mean(axis=0)
-    _, vectors = np.linalg.eigh(np.cov(data - centre, rowvar=False))
-    axes = vectors[:, ::-1][:, :count].T
-    # The sign of an eigenvector is arbitrary; fix it, for the same bytes on every run.
-    return centre, axes * np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, np.newaxis]
-
-
 def _close(
     scores: FloatArray,
     centre: FloatArray,
@@ -179,10 +169,7 @@ def _close(
     seed: int,
 ) -> float:
     """Difference up to which most spectra, made to look measured, find a compound of another group."""
-    if preset.augmentation is not None:
-        # What is damaged is not good, though the networks are trained to bear it.
-        preset = replace(preset, augmentation=replace(preset.augmentation, damage=0.0))
-    inputs = domain_inputs(list(rows), origins, preset, seed + 2, draws=1)[-len(rows) :]
+    inputs = domain_inputs(list(rows), origins, undamaged(preset), seed + 2, draws=1)[-len(rows) :]
     shifted = inputs - centre
     own = shifted @ axes.T
     outside = (shifted**2).sum(axis=1) - (own**2).sum(axis=1)

@@ -21,7 +21,7 @@ from xnet_onnx.prediction import VERDICTS, Prediction
 from xnet_onnx.preprocess.normalize import normalize
 from xnet_onnx.spectrum import FloatArray, Spectrum
 
-from ..calibrate.distortions import self_absorbed
+from ..calibrate.distortions import arctangent, drawn_curves, self_absorbed
 from ..data.measured import Reference
 
 __all__ = ["CASES", "AS_GIVEN", "measure_damage", "measure_strangers"]
@@ -31,6 +31,9 @@ MISS = 0.1
 CONFIDENT = ("high", "medium")
 #: What lies below the edge, in edge steps, where absolute absorption matters.
 BELOW = 0.5
+#: Energies of drawn curves, in eV from the edge, and how many at each edge.
+DRAWN_OVER = np.arange(-60.0, 120.0, 0.5)
+DRAWN = 50
 #: Where scans are glued, in eV above the edge.
 GLUE = 15.0
 
@@ -99,7 +102,7 @@ def _broadened(fwhm: float) -> Damage:
 
 
 def _second_edge(at: float) -> Damage:
-    return _norm(lambda energy, norm: norm + 0.3 * (0.5 + np.arctan(energy - at) / np.pi))
+    return _norm(lambda energy, norm: norm + 0.3 * arctangent(energy - at))
 
 
 def _clipped(top: float) -> Damage:
@@ -256,16 +259,6 @@ def measure_damage(bundle: Bundle, references: Sequence[Reference], seed: int = 
     return rows
 
 
-def _invented(rng: np.random.Generator) -> Scan:
-    """An arctangent and a few Gaussians: drawn, without a structure behind it."""
-    energy = np.arange(-60.0, 120.0, 0.5)
-    norm = 0.5 + np.arctan(energy / rng.uniform(0.5, 2.0)) / np.pi
-    for _ in range(rng.integers(1, 4)):
-        height, at, width = rng.uniform(-0.3, 1.0), rng.uniform(0.0, 35.0), rng.uniform(1.0, 5.0)
-        norm = norm + height * np.exp(-0.5 * ((energy - at) / width) ** 2)
-    return Scan(energy, norm)
-
-
 def _strangers(
     references: Sequence[Reference], bundle: Bundle, seed: int
 ) -> Iterator[tuple[str, list[Spectrum]]]:
@@ -280,11 +273,13 @@ def _strangers(
         ]
     yield "another element's spectrum, moved onto an edge without metadata", moved
     rng = np.random.default_rng([seed, 9])
-    drawn = [_invented(rng) for _ in range(50 * len(edges))]
-    places = list(edges.values()) * 50
+    drawn = drawn_curves(DRAWN_OVER, DRAWN * len(edges), rng)
     yield (
         "an arctangent with one to three Gaussians",
-        [Spectrum(scan.energy + energy, scan.norm) for scan, energy in zip(drawn, places, strict=True)],
+        [
+            Spectrum(DRAWN_OVER + energy, curve)
+            for curve, energy in zip(drawn, list(edges.values()) * DRAWN, strict=True)
+        ],
     )
 
 

@@ -25,6 +25,7 @@ from xnet_onnx.spectrum import FloatArray
 from xnet_onnx.uncertainty.verdict import Assessment, assess
 
 from ..calibrate.distortions import broadened_input
+from ..calibrate.intervals import FIRST_SHELL_REGION
 from ..data.measured import Reference
 from ..data.record import split_rows
 from ..data.sets import Row, TrainingSet, select_axis
@@ -49,8 +50,6 @@ __all__ = [
 
 #: Where the paper parts near from far peaks, in Angstrom (section 3.1).
 NEAR = 3.5
-#: Where the outer shells begin, in Angstrom.
-FIRST_SHELL_REGION = 2.5
 CHUNK = 256
 #: Difference in sharpness between theory and experiment ("The energy axis" in docs/design.md), FWHM in eV.
 MEASURED_BROADENING = 2.0
@@ -162,7 +161,8 @@ def evaluate(bundle: Bundle, data: TrainingSet) -> dict[str, Any]:
     dict
         `set`, `sha256`, and `metrics` under "calculated" (the spectra as they
         are) and "broadened" (by 2 eV FWHM, about what separates theory from
-        experiment).
+        experiment); of a calibrated bundle what `trust` and, broadened,
+        `held_out_parts` say too.
     """
     held, _ = held_out_rows(bundle, data)
     targets = np.stack([row.g2 for row in held.rows])
@@ -175,7 +175,10 @@ def evaluate(bundle: Bundle, data: TrainingSet) -> dict[str, Any]:
         members = run_chunks(bundle, inputs, absorbers)
         result[condition] = metrics(HeldOut(ids, members, targets), bundle.r)
         if bundle.calibration is not None:
-            result[condition]["confidence"] = trust(bundle, inputs, absorbers, targets, names)
+            seen = run_held_out(bundle, inputs, absorbers, targets)
+            result[condition]["confidence"] = trust(seen, targets, names)
+            if condition == "broadened":
+                result |= held_out_parts(seen, held.rows)
     return result
 
 
@@ -251,21 +254,13 @@ def run_held_out(
     return Trusted(theory, outcome, error, ((curves.mean - targets) ** 2).mean(axis=1))
 
 
-def trust(
-    bundle: Bundle,
-    inputs: npt.NDArray[np.float32],
-    absorbers: npt.NDArray[np.int64],
-    targets: FloatArray,
-    names: list[str],
-) -> dict[str, Any]:
+def trust(seen: Trusted, targets: FloatArray, names: list[str]) -> dict[str, Any]:
     """Whether the intervals, the verdicts and the domain are worth their names.
 
     Parameters
     ----------
-    bundle : Bundle
-        Calibrated.
-    inputs : ndarray of float32, shape (n, axis.count)
-    absorbers : ndarray of int64, shape (n,)
+    seen : Trusted
+        Of n spectra.
     targets : ndarray of float64, shape (n, k)
     names : list of str
         Composition of each row.
@@ -279,7 +274,6 @@ def trust(
         `outside`: share outside the domain; `expected_mse_pearson`: correlation
         of the expected with the true MSE, beside that of sigma.
     """
-    seen = run_held_out(bundle, inputs, absorbers, targets)
     coverage: dict[str, Any] = {}
     for level in (0.5, 0.8, 0.9, 0.95):
         known = seen.at(level)
@@ -309,15 +303,14 @@ def trust(
     }
 
 
-def held_out_parts(bundle: Bundle, held: TrainingSet) -> dict[str, list[dict[str, Any]]]:
-    """The held-out spectra, broadened by 2 eV, element by element and kind by kind.
+def held_out_parts(seen: Trusted, rows: Sequence[Row]) -> dict[str, list[dict[str, Any]]]:
+    """Held-out spectra element by element and kind by kind.
 
     Parameters
     ----------
-    bundle : Bundle
-        Calibrated.
-    held : TrainingSet
-        From `held_out_rows`.
+    seen : Trusted
+        Of n spectra.
+    rows : sequence of Row, length n
 
     Returns
     -------
@@ -329,10 +322,8 @@ def held_out_parts(bundle: Bundle, held: TrainingSet) -> dict[str, list[dict[str
         true one, there the share `band` of values inside the 90 % band and its
         median half `width`.
     """
-    inputs = model_inputs(held.rows, bundle, MEASURED_BROADENING)
-    absorbers = absorbers_of(held.rows)
-    targets = np.stack([row.g2 for row in held.rows])
-    seen = run_held_out(bundle, inputs, absorbers, targets)
+    bundle, absorbers = seen.bundle, absorbers_of(list(rows))
+    targets = np.stack([row.g2 for row in rows])
     known = seen.at(0.9)
     assert known.band_lower is not None
     assert known.band_upper is not None
@@ -360,7 +351,7 @@ def held_out_parts(bundle: Bundle, held: TrainingSet) -> dict[str, list[dict[str
         }
 
     symbols = {one.number: one.element for one in bundle.absorbers}
-    kinds = np.array([row.kind for row in held.rows])
+    kinds = np.array([row.kind for row in rows])
     return {
         "elements": [
             part(symbols[number], absorbers == number)

@@ -12,7 +12,7 @@ from xnet_onnx.spectrum import FloatArray
 from xnet_onnx.uncertainty.verdict import Assessment
 
 from ..data.paper_numbers import PAPER
-from ..evaluate.evaluation import run_held_out, trust
+from ..evaluate.evaluation import Trusted, run_held_out, trust
 from .drawing import (
     DISTANCE,
     G2,
@@ -112,11 +112,10 @@ def uncertainty(material: Material) -> Part:
     )
     _draw(material, found)
     seen = material.seen[1]
-    calibrated = seen.bundle.calibration is not None
-    bands = None
-    if calibrated:
-        bands = run_held_out(seen.bundle, seen.inputs, seen.absorbers, seen.targets).at(DEFAULT_LEVEL)
-    _draw_bands(material, seen, bands)
+    held = None
+    if seen.bundle.calibration is not None:
+        held = run_held_out(seen.bundle, seen.inputs, seen.absorbers, seen.targets)
+    _draw_bands(material, seen, None if held is None else held.at(DEFAULT_LEVEL))
     lines = []
     for own, item in zip(material.seen, found, strict=True):
         lines.append(
@@ -154,14 +153,14 @@ def uncertainty(material: Material) -> Part:
             "tenth "
             "by MSE, the middle and the worst tenth. Dark: two sigma of the members; light: calibrated 90 "
             "% band."
-            if calibrated
+            if held is not None
             else "Held-out predictions of preset default with two sigma of the members (paper: Fig. S4): "
             "three "
             "each of the best tenth by MSE, the middle and the worst tenth.",
         ),
     ]
-    if calibrated:
-        blocks += _calibrated(seen)
+    if held is not None:
+        blocks += _calibrated(seen, held)
     return Part(
         "uncertainty",
         TITLE,
@@ -201,9 +200,9 @@ def _tail(material: Material) -> str:
     return sentence[0].upper() + sentence[1:] + "."
 
 
-def _calibrated(seen: Seen) -> list[Any]:
+def _calibrated(seen: Seen, held: Trusted) -> list[Any]:
     """What our own intervals are worth."""
-    measured = trust(seen.bundle, seen.inputs, seen.absorbers, seen.targets, seen.names)
+    measured = trust(held, seen.targets, seen.names)
     rows = [("interval", *(f"{100 * float(level):g} %" for level in measured["coverage"]))]
     for key, title in (("first_shell", "first-shell distance"), ("band", "G2, mean over r")):
         cells = [

@@ -88,9 +88,7 @@ def distort(
     ndarray of float32, shape (n, axis.count)
         Model inputs; as calculated where a spectrum loses its edge.
     """
-    plain = np.stack(
-        [np.interp(GRID + origin, row.energy, row.mu) for row, origin in zip(rows, origins, strict=True)]
-    )
+    plain = _on_grid(rows, origins)
     operator = _operator(distortion.broadening, distortion.damping, distortion.stretch)
     aligned = align(GRID, plain @ operator.T.astype(np.float64), axis)
     lost = np.flatnonzero(np.isnan(aligned.values).any(axis=1))
@@ -100,6 +98,13 @@ def distort(
     start, full = AMPLITUDE_RAMP
     ramp = np.clip((axis.energies() - start) / (full - start), 0.0, 1.0)
     return np.asarray(values + (distortion.amplitude - 1.0) * ramp * (values - 1.0), dtype=np.float32)
+
+
+def _on_grid(rows: Sequence[Row], origins: FloatArray) -> FloatArray:
+    """Spectra on `GRID` from their own half-step energies, shape (n, GRID.size)."""
+    return np.stack(
+        [np.interp(GRID + origin, row.energy, row.mu) for row, origin in zip(rows, origins, strict=True)]
+    )
 
 
 def _convolve(values: FloatArray, fwhm: float) -> FloatArray:
@@ -207,9 +212,7 @@ def spectrum_bank(
     rng = np.random.default_rng([seed, 4])
     margin = _margin(axis)
     wide = dataclasses.replace(axis, first=axis.first - margin * axis.step, count=axis.count + 2 * margin)
-    plain = np.stack(
-        [np.interp(GRID + origin, row.energy, row.mu) for row, origin in zip(rows, origins, strict=True)]
-    )
+    plain = _on_grid(rows, origins)
     bank = np.empty((len(rows), augmentation.variants, wide.count), dtype=np.float32)
     bank[:, 0] = align(GRID, plain, wide).values
     distortions = _distortions(augmentation, rng)
