@@ -34,7 +34,7 @@ _data_option = click.option(
     type=click.Path(path_type=Path),
     required=True,
     metavar="DIR",
-    help="Training set, or a folder of sets (the newest is taken).",
+    help="Training set, or a folder of sets (its largest is taken, in the newest version).",
 )
 _sets_option = click.option(
     "--data",
@@ -42,7 +42,7 @@ _sets_option = click.option(
     required=True,
     multiple=True,
     metavar="DIR",
-    help="Training set, or a folder of sets (the newest is taken); may be given again.",
+    help="Training set, or a folder of sets (its largest is taken, in the newest version); again for more.",
 )
 
 

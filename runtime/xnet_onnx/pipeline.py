@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .bundle.load import Bundle, default_bundle
+from .bundle.statistics import SHELL_KINDS
 from .edges import Absorber
 from .errors import SpectrumError, XnetError
 from .inference.ensemble import run_first_member, run_with_features
@@ -29,6 +30,7 @@ from .prediction import (
     Peak,
     Prediction,
     Sensitivity,
+    ShellKind,
 )
 from .preprocess.prepare import prepare_many, prepare_normalized
 from .readers import read
@@ -37,6 +39,7 @@ from .spectrum import ModelInput, NormalizedSpectrum, Spectrum
 from .uncertainty.domain import DomainScores, domain_of
 from .uncertainty.intervals import Evidence, evidence_of
 from .uncertainty.nearest import nearest_of
+from .uncertainty.shell_kinds import probabilities_of
 from .uncertainty.verdict import Assessment, assess, reasons_of, unassessed
 
 __all__ = [
@@ -213,9 +216,19 @@ def predict_inputs(
     nearest: list[tuple[Neighbour, ...]] = [()] * len(inputs)
     if bundle.compounds is not None:
         nearest = nearest_of(bundle.compounds, np.stack([item.values for item in inputs]))
+    kinds: list[tuple[ShellKind, ...]] = [()] * len(inputs)
+    if bundle.calibration is not None and bundle.calibration.shell_kinds is not None:
+        probabilities = probabilities_of(bundle.calibration.shell_kinds, outcome.curves.mean)
+        kinds = [_kinds(row.tolist()) for row in probabilities]
     return [
-        _prediction(item, outcome, i, peaks[i], nearest[i], bundle, level) for i, item in enumerate(inputs)
+        _prediction(item, outcome, i, peaks[i], kinds[i], nearest[i], bundle, level)
+        for i, item in enumerate(inputs)
     ]
+
+
+def _kinds(probabilities: list[float]) -> tuple[ShellKind, ...]:
+    found = (ShellKind(name, round(p, 4)) for name, p in zip(SHELL_KINDS, probabilities, strict=True))
+    return tuple(sorted(found, key=lambda one: -one.probability))
 
 
 def _confidence(outcome: Outcome, i: int, level: float, r_sigma: float | None) -> Confidence | None:
@@ -241,6 +254,7 @@ def _prediction(
     outcome: Outcome,
     i: int,
     peaks: tuple[Peak, ...],
+    kinds: tuple[ShellKind, ...],
     nearest: tuple[Neighbour, ...],
     bundle: Bundle,
     level: float,
@@ -257,8 +271,8 @@ def _prediction(
         warnings += (NOT_CALIBRATED,)
     shell = None
     if peaks:
-        ends = (float(assessment.lower[i]), float(assessment.upper[i])) if confidence else (None, None)
-        shell = FirstShell(peaks[0].r, peaks[0].r_sigma, *ends)
+        low, high = (float(assessment.lower[i]), float(assessment.upper[i])) if confidence else (None, None)
+        shell = FirstShell(peaks[0].r, peaks[0].r_sigma, low, high, kinds)
     lower, upper = assessment.band_lower, assessment.band_upper
     return Prediction(
         label=inputs.label,

@@ -49,6 +49,21 @@ class Peak:
 
 
 @dataclass(frozen=True)
+class ShellKind:
+    """A kind of atoms that the first shell may be made of.
+
+    Parameters
+    ----------
+    name : str
+        "C/N/O/F", "P/S/Cl or heavier" (non-metals from silicon on) or "metal".
+    probability : float
+    """
+
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True)
 class FirstShell:
     """The nearest atoms that the curve shows.
 
@@ -60,12 +75,15 @@ class FirstShell:
         Standard deviation over the members, in Angstrom.
     lower, upper : float or None
         Calibrated interval in Angstrom; None where the bundle is not calibrated.
+    kinds : tuple of ShellKind
+        What its atoms are, the most probable first; empty where the bundle does not tell.
     """
 
     r: float
     r_sigma: float
     lower: float | None = None
     upper: float | None = None
+    kinds: tuple[ShellKind, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -222,7 +240,9 @@ class Prediction:
             "lower": [] if self.lower is None else _numbers(self.lower),
             "upper": [] if self.upper is None else _numbers(self.upper),
             "peaks": [asdict(peak) for peak in self.peaks],
-            "first_shell": None if shell is None else asdict(shell),
+            "first_shell": None
+            if shell is None
+            else asdict(shell) | {"kinds": [asdict(one) for one in shell.kinds]},
             "confidence": None if verdict is None else asdict(verdict) | {"reasons": list(verdict.reasons)},
             "nearest": [_neighbour(one) for one in self.nearest],
             "warnings": list(self.warnings),

@@ -11,14 +11,17 @@ import pytest
 
 import xnet_exporter.calibrate.intervals as intervals
 from xnet_exporter.calibrate.nearest import compound_name, fit_compounds
+from xnet_exporter.calibrate.shell_kinds import fit_shell_kinds, kind_of_shell
 from xnet_exporter.data.sets import Row, select_axis
 from xnet_exporter.train.augment import Distortion, distort
 from xnet_exporter.train.presets import DEFAULT
 from xnet_onnx.bundle.nearest import parse_compounds
+from xnet_onnx.bundle.statistics import ShellKinds
 from xnet_onnx.errors import DataSetError
 from xnet_onnx.inference.peaks import first_peaks
 from xnet_onnx.spectrum import EnergyAxis
 from xnet_onnx.uncertainty.nearest import nearest_of
+from xnet_onnx.uncertainty.shell_kinds import probabilities_of
 
 if TYPE_CHECKING:
     from xnet_exporter.data.sets import TrainingSet
@@ -96,12 +99,54 @@ def test_no_kind_outweighs_all_others() -> None:
     assert len(intervals.balanced(rows[:50], 0)) == 50
 
 
+# --- kinds of neighbours -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ([26, 8, 8, 8, 8], 0),
+        ([26, 16, 16, 7], 1),
+        ([26, 7, 17], 0),
+        ([26, 17, 7], 1),
+        ([26, 26, 26, 8], 2),
+        ([26, 1, 1, 1, 6], 0),
+        ([26], -1),
+    ],
+)
+def test_kind_of_the_first_shell(numbers: list[int], expected: int) -> None:
+    nothing = np.zeros(0)
+    distances = np.array([0.0, *(2.0 + 0.01 * i for i in range(len(numbers) - 1))])
+    assert kind_of_shell(Row("1", "x", nothing, nothing, nothing, distances, np.array(numbers))) == expected
+
+
+def test_probabilities_of_kinds_are_how_often_they_are_right() -> None:
+    rng = np.random.default_rng(0)
+    centre = rng.choice([10, 16, 22], 6000)
+    kinds = np.where(rng.random(6000) < 0.8, np.searchsorted([10, 16, 22], centre), 0).astype(np.int64)
+    mean = 5.0 * np.exp(-(((np.arange(50) - centre[:, np.newaxis]) / 2.0) ** 2)) + 0.1 * rng.random(
+        (6000, 50)
+    )
+    kinds[:100] = -1
+    found = fit_shell_kinds(mean, kinds)
+    assert found == fit_shell_kinds(mean, kinds)
+    fitted = ShellKinds(np.array(found["weights"]), np.array(found["bias"]))
+    probability = probabilities_of(fitted, mean)
+    np.testing.assert_allclose(probability.sum(axis=1), 1.0)
+    for i, at in enumerate((10, 16, 22)):
+        said = probability[centre == at].mean(axis=0)
+        assert said[i] == pytest.approx(0.8 if i else 1.0, abs=0.05)
+        assert said[0] == pytest.approx(0.2 if i else 1.0, abs=0.05)
+
+
 # --- compounds to compare with ----------------------------------------------------------------------
 
 
 def named(name: str, source: str, absorber: int = 26) -> Row:
     nothing = np.zeros(0)
-    return Row("1", name, nothing, nothing, nothing, nothing, nothing.astype(int), absorber, source)
+    distances = np.array([0.0, 1.9, 1.95, 1.95, 2.05, 2.1, 2.1, 2.9])
+    numbers = np.array([absorber, 8, 7, 7, 8, 7, 7, 6])
+    return Row("1", name, nothing, nothing, nothing, distances, numbers, absorber, source)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +160,8 @@ def named(name: str, source: str, absorber: int = 26) -> Row:
         ("tbp:NO3_2+H2O", "built", "Fe(NO3)(H2O) trigonal bipyramidal"),
         ("GIYDIC C22H26F6FeN4O6S2", "molecule", "refcode GIYDIC, C22H26F6FeN4O6S2"),
         ("HEBMOQ01", "molecule", "refcode HEBMOQ01"),
-        ("train_0474_hs", "molecule", "molecule train_0474_hs"),
+        ("train_0474_hs", "molecule", "FeN4O2 (molecule train_0474_hs)"),
+        ("Cu in <missing> (Tl site)", "mvar", "Cu in a mineral (Tl site)"),
         ("a\x1b[2Jb", "", "a\\x1b[2Jb"),
         ("x" * 300, "mineral", "x" * 100),
     ],

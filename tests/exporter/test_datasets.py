@@ -100,6 +100,14 @@ def test_latest_version_is_taken(tmp_path: Path, tiny_set: Path) -> None:
     assert latest_set(tmp_path).name == "fe_v10"
 
 
+def test_a_small_set_in_a_high_version_does_not_hide_a_large_one(tmp_path: Path, tiny_set: Path) -> None:
+    for name in ("fe_v1", "fe_v2", "mn_v3"):
+        shutil.copytree(tiny_set, tmp_path / name)
+    (tmp_path / "fe_v1" / "more.txt").write_bytes(b"0" * 2000)
+    (tmp_path / "fe_v2" / "more.txt").write_bytes(b"0" * 1000)
+    assert latest_set(tmp_path).name == "fe_v2"
+
+
 @pytest.mark.parametrize("kind", ["missing", "empty", "broken"])
 def test_errors(tmp_path: Path, tiny_set: Path, kind: str) -> None:
     folder = tmp_path / "set_v1"

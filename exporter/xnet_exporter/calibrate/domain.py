@@ -40,7 +40,7 @@ ARTEFACT_ALARM = 0.003
 #: further out than the threshold of theory.
 MEASURED_MARGIN = 2.0
 #: The same for artefacts that only measured spectra can have.
-ARTEFACT_MARGIN = 1.25
+ARTEFACT_MARGIN = 1.1
 DAMPED = (
     "The spectrum looks damped, as by self-absorption in fluorescence: the white line and the structure "
     "above the edge are too weak for this edge."

@@ -47,6 +47,7 @@ from ..train.presets import preset_from_dict
 from ..train.run import unseen_by
 from .domain import domain_inputs, fit_domain
 from .nearest import Kept, fit_compounds
+from .shell_kinds import fit_shell_kinds, kind_of_shell
 
 __all__ = ["Observations", "calibrate", "fit_calibration", "observe"]
 
@@ -78,12 +79,18 @@ class Observations:
         Of G2; the error is prediction minus truth.
     shell_error : ndarray of float64, shape (n,)
         Of the first-shell distance in Angstrom, absolute; NaN without a peak.
+    mean : ndarray of float64, shape (n, k)
+        G2 as predicted.
+    index : ndarray of int64, shape (n,)
+        Which of the spectra given.
     """
 
     evidence: Evidence
     sigma: FloatArray
     error: FloatArray
     shell_error: FloatArray
+    mean: FloatArray
+    index: npt.NDArray[np.int64]
 
 
 def observe(
@@ -143,6 +150,8 @@ def observe(
                     curves.sigma,
                     curves.mean - targets[rows],
                     np.abs(curves.first_shell - first_peaks(bundle.r, targets[rows])),
+                    curves.mean,
+                    rows,
                 )
             )
     if not parts:
@@ -166,6 +175,8 @@ def _join(parts: list[Observations]) -> Observations:
         np.concatenate([part.sigma for part in parts]),
         np.concatenate([part.error for part in parts]),
         np.concatenate([part.shell_error for part in parts]),
+        np.concatenate([part.mean for part in parts]),
+        np.concatenate([part.index for part in parts]),
     )
 
 
@@ -326,7 +337,10 @@ def calibrate(path: Path, folders: Path | Sequence[Path], measured: Sequence[Pat
         parse_domain(domain_value, preset.axis.count),
         np.tile(unseen_by(rows, preset, record["members"], seed)[chosen], (copies, 1)),
     )
-    value = fit_calibration(seen)
+    kinds = np.array([kind_of_shell(row) for row in some], dtype=np.int64)
+    value = fit_calibration(seen) | {
+        "shell_kinds": fit_shell_kinds(seen.mean, np.tile(kinds, copies)[seen.index])
+    }
     kept = fit_compounds(rows, at, preset, seed)
     _write(path, value, domain_value, kept)
     if measured:

@@ -25,6 +25,7 @@ from xnet_onnx.wording import printable
 
 from ..data.descriptor import RadialGrid
 from ..data.sets import Row
+from ..structures.cluster import first_shell
 from ..train.augment import Distortion, distort
 from ..train.presets import Preset
 from .domain import domain_inputs, fit_space, undamaged
@@ -64,8 +65,9 @@ def compound_name(row: Row) -> str:
     Returns
     -------
     str
-        The mineral, "Fe in Massicot (Pb site)", "Fe(ox)3 octahedral" or "refcode
-        GIYDIC, C22H26F6FeN4O6S2"; empty for a structure without a name.
+        The mineral, "Fe in Massicot (Pb site)", "Fe(ox)3 octahedral", "refcode GIYDIC,
+        C22H26F6FeN4O6S2", or the first shell of a molecule that only its set has a name
+        for, "FeN6 (molecule train_0474_hs)"; empty for a structure without a name.
     """
     name = " ".join(row.name.split())
     if row.source == "built" and ":" in name:
@@ -75,11 +77,24 @@ def compound_name(row: Row) -> str:
         ligands = "".join(f"({part}){number if number > 1 else ''}" for part, number in counts.items())
         name = f"{SYMBOLS[row.absorber - 1]}{ligands} {GEOMETRIES.get(geometry, geometry)}".strip()
     elif row.source == "molecule":
-        known = re.match(r"[A-Z]{6}\d*\b", name)
-        name = ("refcode " if known else "molecule ") + name.replace(" ", ", ", 1)
+        if re.match(r"[A-Z]{6}\d*\b", name):
+            name = "refcode " + name.replace(" ", ", ", 1)
+        else:
+            name = f"{_shell_formula(row)} (molecule {name})"
+    elif row.source == "mvar" and " in <missing> (" in name:
+        name = name.replace(" in <missing> (", " in a mineral (")
     elif not name[:1].isalnum():
         return ""
     return printable(name)[:MAX_NAME]
+
+
+def _shell_formula(row: Row) -> str:
+    """The absorber and its first shell: FeN4O2."""
+    shell = Counter(SYMBOLS[row.numbers[i] - 1] for i in first_shell(row.distances, row.numbers))
+    return SYMBOLS[row.absorber - 1] + "".join(
+        f"{symbol}{count if count > 1 else ''}"
+        for symbol, count in sorted(shell.items(), key=lambda item: (-item[1], item[0]))
+    )
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ class TrainingSet:
 
 
 def latest_set(folder: Path) -> Path:
-    """Newest set below `folder`: the highest version number ``_vN``, of equal ones the largest.
+    """The largest set below `folder`, each in its highest version ``_vN``.
 
     Parameters
     ----------
@@ -138,17 +138,20 @@ def latest_set(folder: Path) -> Path:
         raise DataSetError(f"{folder} is not a folder; expected a training set, or a folder of sets")
     if _is_set(folder):
         return folder
-    versions = [
-        (int(path.name.rpartition("_v")[2]), sum(item.stat().st_size for item in path.iterdir()), path)
-        for path in folder.iterdir()
-        if _is_set(path) and path.name.rpartition("_v")[2].isdigit()
-    ]
-    if not versions:
+    newest: dict[str, tuple[int, Path]] = {}
+    for path in folder.iterdir():
+        name, _, version = path.name.rpartition("_v")
+        if _is_set(path) and version.isdigit() and int(version) >= newest.get(name, (0, path))[0]:
+            newest[name] = (int(version), path)
+    if not newest:
         raise DataSetError(
             f"{folder} holds no training set; expected spectra.npz beside structures.extxyz.gz, a "
             "folder of .xyz beside a folder of .txt files, or folders of these named ..._vN"
         )
-    return max(versions)[2]
+    return max(
+        (path for _, path in newest.values()),
+        key=lambda path: sum(item.stat().st_size for item in path.iterdir()),
+    )
 
 
 def _is_set(folder: Path) -> bool:

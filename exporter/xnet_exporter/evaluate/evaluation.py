@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xnet_onnx.bundle.load import Bundle, read_verified
+from xnet_onnx.bundle.statistics import SHELL_KINDS
 from xnet_onnx.errors import DataSetError, XnetError
 from xnet_onnx.inference.ensemble import run_ensemble
 from xnet_onnx.inference.peaks import PeakTable, first_peaks, peak_table
@@ -22,10 +23,12 @@ from xnet_onnx.pipeline import Outcome, join_outcomes, predict_many, run_inputs
 from xnet_onnx.prediction import VERDICTS
 from xnet_onnx.preprocess.align import align_one
 from xnet_onnx.spectrum import FloatArray
+from xnet_onnx.uncertainty.shell_kinds import probabilities_of
 from xnet_onnx.uncertainty.verdict import Assessment, assess
 
 from ..calibrate.distortions import broadened_input
 from ..calibrate.intervals import FIRST_SHELL_REGION
+from ..calibrate.shell_kinds import kind_of_shell
 from ..data.measured import Reference
 from ..data.record import split_rows
 from ..data.sets import Row, TrainingSet, select_axis
@@ -45,6 +48,7 @@ __all__ = [
     "peak_errors",
     "run_chunks",
     "run_held_out",
+    "shell_kinds_right",
     "trust",
 ]
 
@@ -177,6 +181,8 @@ def evaluate(bundle: Bundle, data: TrainingSet) -> dict[str, Any]:
         if bundle.calibration is not None:
             seen = run_held_out(bundle, inputs, absorbers, targets)
             result[condition]["confidence"] = trust(seen, targets, names)
+            if seen.bundle.calibration is not None and seen.bundle.calibration.shell_kinds is not None:
+                result[condition]["shell_kinds"] = shell_kinds_right(seen, held.rows)
             if condition == "broadened":
                 result |= held_out_parts(seen, held.rows)
     return result
@@ -360,6 +366,53 @@ def held_out_parts(seen: Trusted, rows: Sequence[Row]) -> dict[str, list[dict[st
         ],
         "kinds": [part(kind, kinds == kind) for kind in sorted(set(kinds.tolist()))],
     }
+
+
+def shell_kinds_right(seen: Trusted, rows: Sequence[Row]) -> dict[str, Any]:
+    """How often the kind of the first shell's atoms is right, and whether its probability is.
+
+    Parameters
+    ----------
+    seen : Trusted
+        Of n spectra, of a bundle that tells kinds.
+    rows : sequence of Row, length n
+
+    Returns
+    -------
+    dict
+        `right`, share of spectra; `kinds`, by name how many spectra there are and which
+        share of them is right; `bins`, ten of the most probable kind's probability, each
+        with `spectra`, mean `probability` and share `right` (None where empty); `apart`,
+        the mean difference of the two over spectra.
+    """
+    calibration = seen.bundle.calibration
+    assert calibration is not None
+    assert calibration.shell_kinds is not None
+    truth = np.array([kind_of_shell(row) for row in rows])
+    found = probabilities_of(calibration.shell_kinds, seen.outcome.curves.mean)
+    known = truth >= 0
+    truth, most, said = truth[known], found[known].argmax(axis=1), found[known].max(axis=1)
+    right = most == truth
+    at = np.minimum((10 * said).astype(int), 9)
+    bins, apart = [], 0.0
+    for chosen in (at == i for i in range(10)):
+        count = int(chosen.sum())
+        mean, share = (float(said[chosen].mean()), float(right[chosen].mean())) if count else (None, None)
+        bins.append({"spectra": count, "probability": mean, "right": share})
+        apart += abs(float(said[chosen].sum()) - float(right[chosen].sum())) / said.size
+    return {
+        "right": float(right.mean()),
+        "kinds": {
+            name: {"spectra": int((truth == i).sum()), "right": _share(right[truth == i])}
+            for i, name in enumerate(SHELL_KINDS)
+        },
+        "bins": bins,
+        "apart": apart,
+    }
+
+
+def _share(flags: npt.NDArray[np.bool_]) -> float | None:
+    return float(flags.mean()) if flags.size else None
 
 
 def _clustered(values: FloatArray, names: list[str]) -> dict[str, float]:

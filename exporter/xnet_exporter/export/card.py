@@ -258,6 +258,27 @@ def _trust(trust: dict[str, Any], domain: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _shell_kinds(found: dict[str, Any] | None) -> list[str]:
+    """How often the kind of neighbours is right, and its reliability."""
+    if not found:
+        return []
+    kinds = ", ".join(
+        f"{name} {_number(one['right'], 0, 100)} % of {one['spectra']}"
+        for name, one in found["kinds"].items()
+    )
+    bins = [one for one in found["bins"] if one["spectra"]]
+    return [
+        f"The kind of the first shell's atoms is right in {100 * found['right']:.1f} % ({kinds}). Its "
+        f"probability is {100 * found['apart']:.1f} points from how often it is right, on average:",
+        "",
+        "| spectra | " + " | ".join(str(one["spectra"]) for one in bins) + " |",
+        "|---|" + "---|" * len(bins),
+        "| said (%) | " + " | ".join(f"{100 * one['probability']:.0f}" for one in bins) + " |",
+        "| right (%) | " + " | ".join(f"{100 * one['right']:.0f}" for one in bins) + " |",
+        "",
+    ]
+
+
 def _edges(card: dict[str, Any]) -> str:
     return ", ".join(one["element"] for one in card["absorbers"]) + f" {card['absorbers'][0]['edge']}-edge"
 
@@ -323,6 +344,7 @@ def model_card(card: dict[str, Any]) -> str:
                     "",
                     *_trust(trust, card["domain"]),
                 ]
+            lines += _shell_kinds(metrics["held_out"][condition].get("shell_kinds"))
         lines += [
             "Made by:",
             "",

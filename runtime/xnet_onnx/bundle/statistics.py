@@ -26,7 +26,9 @@ __all__ = [
     "Domain",
     "Gaussian",
     "Property",
+    "SHELL_KINDS",
     "Scale",
+    "ShellKinds",
     "Space",
     "join_arrays",
     "parse_calibration",
@@ -42,6 +44,23 @@ MAX_ARRAY_BYTES = 64 * 1024 * 1024
 #: Properties of a spectrum that a domain may give ranges of; what they mean is in `uncertainty.domain`.
 PROPERTIES = ("pre_edge", "white_line", "edge_slope", "level", "structure", "roughness")
 SHORT = 8
+#: What the first shell may be made of; elements of each are in `xnet_exporter.calibrate.shell_kinds`.
+SHELL_KINDS = ("C/N/O/F", "P/S/Cl or heavier", "metal")
+
+
+@dataclass(frozen=True, eq=False)
+class ShellKinds:
+    """A multinomial regression of the kind of the first shell's atoms on the predicted curve.
+
+    Parameters
+    ----------
+    weights : ndarray of float64, shape (3, n)
+        Of the square root of G2, for each of `SHELL_KINDS`.
+    bias : ndarray of float64, shape (3,)
+    """
+
+    weights: FloatArray
+    bias: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +93,8 @@ class Calibration:
     unstable : float
         Movement of the first shell, in Angstrom, under a shift of 1 eV or a
         broadening of 2 eV from which the verdict is `low`.
+    shell_kinds : ShellKinds or None
+        None for a bundle that was calibrated before there were any.
     """
 
     levels: FloatArray
@@ -90,6 +111,7 @@ class Calibration:
     high: float
     medium: float
     unstable: float
+    shell_kinds: ShellKinds | None = None
 
 
 def parse_calibration(value: dict[str, Any], points: int) -> Calibration:
@@ -130,7 +152,13 @@ def parse_calibration(value: dict[str, Any], points: int) -> Calibration:
         high=_number(value["high"]),
         medium=_number(value["medium"]),
         unstable=_number(value["unstable"]),
+        shell_kinds=_shell_kinds(value["shell_kinds"], points) if "shell_kinds" in value else None,
     )
+
+
+def _shell_kinds(value: dict[str, Any], points: int) -> ShellKinds:
+    count = len(SHELL_KINDS)
+    return ShellKinds(_finite(value["weights"], (count, points)), _finite(value["bias"], (count,)))
 
 
 def _above_zero(value: Any) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from ..prediction import Prediction
 from ..spectrum import FloatArray
 from .figure import CURVE
-from .text import headline, similar
+from .text import headline, neighbours, similar
 
 __all__ = ["as_html"]
 
@@ -30,10 +30,11 @@ def as_html(prediction: Prediction) -> str:
     verdict = prediction.confidence
     reasons = [] if verdict is None else list(verdict.reasons)
     notes = "".join(f"<li>{escape(text)}</li>" for text in (*reasons, *prediction.warnings))
+    atoms = f"<br>neighbours: {escape(neighbours(prediction))}" if neighbours(prediction) else ""
     alike = f"<br>most similar: {escape(similar(prediction))}" if prediction.nearest else ""
     return (
         f"<div><b>{escape(prediction.label)}</b> ({escape(prediction.element)} {escape(prediction.edge)}): "
-        f"first shell {escape(headline(prediction))}{alike}{_drawing(prediction)}"
+        f"first shell {escape(headline(prediction))}{atoms}{alike}{_drawing(prediction)}"
         + (f"<ul>{notes}</ul>" if notes else "")
         + f"<small>{escape(prediction.model)}</small></div>"
     )

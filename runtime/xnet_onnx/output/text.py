@@ -10,11 +10,22 @@ from ..errors import XnetError
 from ..prediction import Prediction
 from ..wording import printable
 
-__all__ = ["UNCALIBRATED", "LineTable", "as_block", "error_line", "headline", "similar", "uncertain_peaks"]
+__all__ = [
+    "UNCALIBRATED",
+    "LineTable",
+    "as_block",
+    "error_line",
+    "headline",
+    "neighbours",
+    "similar",
+    "uncertain_peaks",
+]
 
 OUTSIDE = "not given: the spectrum is outside what the model knows"
 NO_PEAK = "none: the predicted curve has no peak"
 UNCALIBRATED = "no interval: this model is not calibrated"
+#: Probability from which one kind of neighbours is said without the next.
+SURE = 0.9
 
 
 def headline(prediction: Prediction) -> str:
@@ -62,6 +73,26 @@ def uncertain_peaks(prediction: Prediction) -> tuple[bool, ...]:
     )
 
 
+def neighbours(prediction: Prediction) -> str:
+    """What the atoms of the first shell are, in one line.
+
+    Parameters
+    ----------
+    prediction : Prediction
+
+    Returns
+    -------
+    str
+        "C/N/O/F (97 %)", or "metal (55 %), P/S/Cl or heavier (40 %)" where the first is not
+        sure; empty where the bundle does not tell.
+    """
+    shell = prediction.first_shell
+    if shell is None or not shell.kinds:
+        return ""
+    said = shell.kinds[: 1 if shell.kinds[0].probability >= SURE else 2]
+    return ", ".join(f"{one.name} ({min(99.0, 100.0 * one.probability):.0f} %)" for one in said)
+
+
 def similar(prediction: Prediction) -> str:
     """The training compounds with the most similar spectra, in one line.
 
@@ -101,6 +132,8 @@ def as_block(label: str, result: Prediction) -> str:
     """
     done = result.preprocessing
     lines = [label, f"  first shell   {headline(result)}"]
+    if atoms := neighbours(result):
+        lines.append(f"  neighbours    {atoms}")
     if result.confidence is not None:
         lines += [f"  {'why' if i == 0 else '':<14}{why}" for i, why in enumerate(result.confidence.reasons)]
     if result.peaks:

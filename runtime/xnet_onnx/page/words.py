@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from ..errors import XnetError
-from ..output.text import NO_PEAK, OUTSIDE, UNCALIBRATED, similar, uncertain_peaks
+from ..output.text import NO_PEAK, OUTSIDE, UNCALIBRATED, neighbours, similar, uncertain_peaks
 from ..prediction import Prediction
 from .uploads import Answer
 
@@ -81,6 +81,8 @@ def tell(answer: Answer) -> str:
         head,
         f'<p class="lead">First shell <strong>{escape(lead(result))}</strong> {badge}</p>',
     ]
+    if atoms := neighbours(result):
+        parts.append(f'<p class="similar">Neighbours: {escape(atoms)}</p>')
     if verdict is not None:
         parts.append(_list(verdict.reasons, "reasons"))
     if result.nearest:
