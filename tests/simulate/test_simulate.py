@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import time
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -16,6 +20,7 @@ from xnet_exporter.structures.cluster import Cluster, read_clusters, write_clust
 from xnet_onnx.cli import main
 from xnet_onnx.errors import DataSetError, SimulationError, StructureError
 
+from ..limits import ends
 from .test_structures import octahedron
 
 pytest.importorskip("feff10")
@@ -246,6 +251,43 @@ def test_dask_workers_answer_the_same_requests(tmp_path: Path, monkeypatch: pyte
     assert sorted(told) == sorted(keys)
     assert (folder / "begun").exists()
     assert all(parts.has_answer(folder, key) for key in keys)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+def test_a_dask_worker_that_is_killed_loses_no_spectrum(tmp_path: Path, root: Path) -> None:
+    """A real worker process, killed while FEFF runs below it; the nanny starts another."""
+    distributed = pytest.importorskip("distributed")
+    psutil = pytest.importorskip("psutil")
+    clusters = committed(root / "training", SMALL)
+    path = some(tmp_path, *clusters)
+    killed: list[int] = []
+
+    def kill_one_at_work() -> None:
+        while not killed:
+            for child in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):
+                    is_worker = any("spawn_main" in word for word in child.cmdline())
+                    if is_worker and any(
+                        "xnet_exporter.simulate.feff" in one.cmdline() for one in child.children()
+                    ):
+                        child.kill()
+                        killed.append(child.pid)
+                        return
+            time.sleep(0.05)
+
+    with (
+        ends(240),
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as local,
+    ):
+        killer = Thread(target=kill_one_at_work, daemon=True)
+        killer.start()
+        done = run.simulate(path, tmp_path / "fe_k", scheduler=local.scheduler_address)
+        killer.join(10)
+    assert len(killed) == 1
+    assert done.added == len(clusters) == 2
+    assert done.left_out == {}
+    assert sorted(arrays(tmp_path / "fe_k")["id"].tolist()) == sorted(SMALL)
 
 
 def test_a_scheduler_that_does_not_answer_is_one_line(
