@@ -26,6 +26,7 @@ __all__ = [
     "Figures",
     "Palette",
     "make_figures",
+    "make_series",
     "show_prediction",
     "show_series",
     "show_spectrum",
@@ -59,17 +60,16 @@ _POINT = ("x", "r", "low", "high", "file")
 
 @dataclass(frozen=True, eq=False)
 class Figures:
-    """The figures of one tab.
+    """The figures of one answer.
 
     Parameters
     ----------
-    distribution, used, measured, series : bokeh.plotting.figure
+    distribution, used, measured : bokeh.models.Plot
     """
 
     distribution: Any
     used: Any
     measured: Any
-    series: Any
 
 
 def make_figures(palette: Palette) -> Figures:
@@ -83,67 +83,107 @@ def make_figures(palette: Palette) -> Figures:
     -------
     Figures
     """
-    return Figures(_distribution(palette), _used(palette), _measured(palette), _series(palette))
+    return Figures(_distribution(palette), _used(palette), _measured(palette))
 
 
-def _figure(title: str, x: str, y: str, palette: Palette) -> Any:
-    from bokeh.models import BoxZoomTool, HoverTool, PanTool, Range1d, ResetTool, Span, WheelZoomTool
-    from bokeh.plotting import figure
+def _figure(title: str, x: str, y: str, palette: Palette, hover: Any = None) -> Any:
+    """A figure without curves; ``bokeh.plotting``, slow to import, would make more parts."""
+    from bokeh.models import (
+        BoxZoomTool,
+        Grid,
+        HoverTool,
+        LinearAxis,
+        PanTool,
+        Plot,
+        Range1d,
+        ResetTool,
+        Span,
+        Title,
+        WheelZoomTool,
+    )
 
-    made = figure(
-        title=title,
-        x_axis_label=x,
-        y_axis_label=y,
+    made = Plot(
+        title=Title(text=title, text_color=palette.text, text_font_size="11pt"),
         x_range=Range1d(0, 1),
         y_range=Range1d(0, 1),
         height=300,
         min_width=260,
         sizing_mode="stretch_width",
-        tools=[BoxZoomTool(), PanTool(), WheelZoomTool(modifiers="ctrl"), ResetTool()],
         background_fill_alpha=0,
         border_fill_alpha=0,
         outline_line_color=palette.rule,
     )
-    made.add_tools(HoverTool(tooltips=[("", "$x{0.00}, $y{0.000}")], visible=False))
+    hover = hover or HoverTool(tooltips=[("", "$x{0.00}, $y{0.000}")], visible=False)
+    made.add_tools(BoxZoomTool(), PanTool(), WheelZoomTool(modifiers="ctrl"), ResetTool(), hover)
+    made.toolbar.update(logo=None, autohide=True)
+    for dimension, (label, side) in enumerate(((x, "below"), (y, "left"))):
+        axis = LinearAxis(
+            axis_label=label,
+            axis_label_text_font_style="normal",
+            axis_label_text_color=palette.text,
+            major_label_text_color=palette.text,
+            axis_line_color=palette.text,
+            major_tick_line_color=palette.text,
+            minor_tick_line_color=palette.text,
+        )
+        made.add_layout(axis, side)
+        made.add_layout(
+            Grid(dimension=dimension, axis=axis, grid_line_color=palette.rule, grid_line_alpha=0.6)
+        )
     made.add_layout(
         Span(name="e0", location=None, dimension="height", line_color=palette.text, line_dash="dotted")
     )
-    made.toolbar.logo = None
-    made.toolbar.autohide = True
-    made.title.text_color = palette.text
-    made.title.text_font_size = "11pt"
-    for axis in made.axis:
-        axis.axis_label_text_font_style = "normal"
-        axis.axis_label_text_color = axis.major_label_text_color = palette.text
-        axis.axis_line_color = axis.major_tick_line_color = axis.minor_tick_line_color = palette.text
-    made.grid.grid_line_color = palette.rule
-    made.grid.grid_line_alpha = 0.6
     return made
 
 
-def _legend(made: Any, palette: Palette, location: str = "top_right") -> Any:
-    made.legend.location = location
-    made.legend.background_fill_alpha = 0
-    made.legend.border_line_alpha = 0
-    made.legend.label_text_color = palette.text
-    made.legend.label_text_font_size = "9pt"
-    made.legend.padding = 2
-    made.legend.spacing = 0
+def _draw(made: Any, glyph: Any, source: Any, name: str | None = None) -> Any:
+    """Add a curve or points; nothing can be selected or muted, so there is no glyph for that."""
+    from bokeh.models import GlyphRenderer
+
+    drawn = GlyphRenderer(
+        data_source=source, glyph=glyph, nonselection_glyph=None, muted_glyph=None, name=name
+    )
+    made.renderers.append(drawn)
+    return drawn
+
+
+def _line(made: Any, name: str, color: str, width: float = 2, dash: str = "solid") -> Any:
+    from bokeh.models import ColumnDataSource, Line
+
+    source = ColumnDataSource({"x": [], "y": []})
+    return _draw(made, Line(x="x", y="y", line_color=color, line_width=width, line_dash=dash), source, name)
+
+
+def _legend(
+    made: Any, items: Sequence[tuple[str, Any]], palette: Palette, place: str = "center", **more: Any
+) -> Any:
+    from bokeh.models import Legend, LegendItem
+
+    legend = Legend(
+        items=[LegendItem(label=label, renderers=drawn) for label, drawn in items],
+        background_fill_alpha=0,
+        border_line_alpha=0,
+        label_text_color=palette.text,
+        label_text_font_size="9pt",
+        padding=2,
+        spacing=0,
+        **more,
+    )
+    made.add_layout(legend, place)
     return made
 
 
 def _distribution(palette: Palette) -> Any:
-    from bokeh.models import BoxAnnotation, ColumnDataSource, LabelSet
+    from bokeh.models import BoxAnnotation, ColumnDataSource, LabelSet, Line, VArea
 
     made = _figure("Atoms around the absorber", "distance r (\u00c5)", "G2", palette)
     made.add_layout(
         BoxAnnotation(name="shell", fill_color=palette.line, fill_alpha=0.18, line_alpha=0, visible=False)
     )
     curve = ColumnDataSource({"r": [], "mean": [], "lower": [], "upper": []}, name="curve")
-    made.varea("r", "lower", "upper", source=curve, color=palette.curve, alpha=0.25, legend_label="interval")
-    made.line(
-        "r", "mean", source=curve, name="curve", color=palette.curve, line_width=2, legend_label="predicted"
-    )
+    band = VArea(x="r", y1="lower", y2="upper", fill_color=palette.curve, fill_alpha=0.25)
+    mean = Line(x="r", y="mean", line_color=palette.curve, line_width=2)
+    drawn = _draw(made, band, curve), _draw(made, mean, curve, "curve")
     made.add_layout(
         LabelSet(
             name="peaks",
@@ -157,53 +197,64 @@ def _distribution(palette: Palette) -> Any:
             text_font_size="10pt",
         )
     )
-    return _legend(made, palette)
+    items = [(label, [each]) for label, each in zip(("interval", "predicted"), drawn, strict=True)]
+    return _legend(made, items, palette, name="legend")
 
 
 def _used(palette: Palette) -> Any:
     made = _figure("The spectrum as used", "energy (eV)", "normalised mu", palette)
-    made.line([], [], name="mu", color=palette.spectrum, line_width=2)
+    _line(made, "mu", palette.spectrum)
     return made
 
 
 def _measured(palette: Palette) -> Any:
     made = _figure("The spectrum as read", "energy (eV)", "mu", palette)
-    made.line([], [], name="mu", color=palette.spectrum, line_width=2, legend_label="mu")
-    for name, dash in (("pre-edge line", "solid"), ("post-edge line", "dashed")):
-        made.line([], [], name=name, color=palette.line, line_dash=dash, legend_label=name)
-    _legend(made, palette, "center")
-    made.legend.orientation = "horizontal"
-    made.add_layout(made.legend[0], "below")
-    return made
+    drawn = [
+        _line(made, "mu", palette.spectrum),
+        _line(made, "pre-edge line", palette.line, 1),
+        _line(made, "post-edge line", palette.line, 1, "dashed"),
+    ]
+    items = [(each.name, [each]) for each in drawn]
+    return _legend(made, items, palette, "below", location="center", orientation="horizontal")
 
 
-def _series(palette: Palette) -> Any:
-    from bokeh.models import ColumnDataSource, HoverTool
+def make_series(palette: Palette) -> Any:
+    """Make the figure of several answers, empty; most tabs never show it.
 
-    made = _figure(
-        "First shell of all files", "file, in the order of the table", "first shell (\u00c5)", palette
+    Parameters
+    ----------
+    palette : Palette
+
+    Returns
+    -------
+    bokeh.models.Plot
+    """
+    from bokeh.models import ColumnDataSource, HoverTool, Scatter, Segment
+
+    hover = HoverTool(
+        tooltips=[("", "@file"), ("", "@r{0.00} (@low{0.00} to @high{0.00})")],
+        visible=False,
     )
-    made.xaxis.ticker.min_interval = 1
-    made.xaxis.ticker.num_minor_ticks = 0
-    drawn = []
+    made = _figure(
+        "First shell of all files",
+        "file, in the order of the table",
+        "first shell (\u00c5)",
+        palette,
+        hover,
+    )
+    made.below[0].ticker.update(min_interval=1, num_minor_ticks=0)
+    items = []
     for level, (shape, color) in _SHAPES.items():
         source = ColumnDataSource({name: [] for name in _POINT})
         color = getattr(palette, color)
-        made.segment("x", "low", "x", "high", source=source, color=color, line_width=2, alpha=0.7)
-        drawn.append(
-            made.scatter(
-                "x", "r", source=source, name=level, marker=shape, size=9, color=color, legend_label=level
-            )
+        interval = Segment(
+            x0="x", y0="low", x1="x", y1="high", line_color=color, line_width=2, line_alpha=0.7
         )
-    made.tools = [tool for tool in made.tools if not isinstance(tool, HoverTool)]
-    made.add_tools(
-        HoverTool(
-            renderers=drawn,
-            tooltips=[("", "@file"), ("", "@r{0.00} (@low{0.00} to @high{0.00})")],
-            visible=False,
-        )
-    )
-    return _legend(made, palette)
+        _draw(made, interval, source)
+        point = Scatter(x="x", y="r", marker=shape, size=9, line_color=color, fill_color=color)
+        items.append((level, [_draw(made, point, source, level)]))
+    hover.renderers = [drawn for _, (drawn,) in items]
+    return _legend(made, items, palette, name="legend")
 
 
 def _span(made: Any, x: tuple[float, float], y: tuple[float, float]) -> None:
@@ -246,7 +297,7 @@ def show_prediction(figures: Figures, prediction: Prediction) -> None:
         "upper": upper,
     }
     band = "no interval" if verdict is None else f"{100 * verdict.interval_level:g} % interval"
-    made.legend[0].items[0].label = {"value": band}
+    _named(made, "legend").items[0].label = {"value": band}
     _named(made, "peaks").source.data = {
         "r": [peak.r for peak in prediction.peaks],
         "height": [peak.height for peak in prediction.peaks],
@@ -291,12 +342,13 @@ def show_spectrum(figures: Figures, spectrum: Spectrum, normalized: bool) -> Non
     _span(made, _around(energy), _around(mu))
 
 
-def show_series(figures: Figures, answers: Sequence[Answer]) -> bool:
+def show_series(made: Any, answers: Sequence[Answer]) -> bool:
     """Show the first-shell distances of several spectra with their intervals, in the order given.
 
     Parameters
     ----------
-    figures : Figures
+    made : bokeh.models.Plot
+        Of `make_series`.
     answers : sequence of Answer
 
     Returns
@@ -319,10 +371,11 @@ def show_series(figures: Figures, answers: Sequence[Answer]) -> bool:
             points[level][name].append(value)
     if len(heights) < 4:
         return False
-    made = figures.series
     for level, data in points.items():
-        _named(made, level).data_source.data = data
-    for item, data in zip(made.legend[0].items, points.values(), strict=True):
+        source = _named(made, level).data_source
+        if data["x"] or source.data["x"]:
+            source.data = data
+    for item, data in zip(_named(made, "legend").items, points.values(), strict=True):
         item.visible = bool(data["x"])
     _span(made, (0.5, len(answers) + 0.5), _around(np.array(heights)))
     return True

@@ -9,6 +9,7 @@ import socket
 import webbrowser
 from collections.abc import Sequence
 from importlib.resources import files
+from threading import Thread
 from typing import Any
 
 from ..bundle.load import Bundle
@@ -153,10 +154,13 @@ def _start(
 
     pn.extension("tabulator")
     template = _template()
-    warm(bundles[0])
+    warming = Thread(target=warm, args=(bundles[0],), daemon=True)
 
     def page() -> Any:
         view = View(bundles)
+        if warming.ident is None:
+            # The browser has half a second of scripts to read now, and nothing to ask.
+            IOLoop.current().call_later(0, warming.start)
         pn.state.curdoc.template = template
         info = pn.state.browser_info
         info.param.watch(lambda event: view.darken(bool(event.new)), "dark_mode")

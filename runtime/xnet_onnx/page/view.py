@@ -18,7 +18,7 @@ from ..errors import ColumnError, XnetError
 from ..prediction import DEFAULT_LEVEL, Prediction
 from ..readers import Choice, tables_of
 from ..readers.table import Table
-from .figures import DARK, LIGHT, make_figures, show_prediction, show_series, show_spectrum
+from .figures import DARK, LIGHT, make_figures, make_series, show_prediction, show_series, show_spectrum
 from .results import as_csv, as_figure, as_json_text
 from .uploads import Desk, Reading
 from .words import NUMBERS, row_of, tell, understood
@@ -61,11 +61,9 @@ def _style(name: str) -> str:
 
 
 def warm(bundle: Bundle) -> None:
-    """Do once, while the browser starts, what the first answer would wait for."""
-    import pandas  # noqa: F401 - the table's
-
-    desk = Desk(bundle)
-    desk.take([(EXAMPLE, _example())])
+    """Do once, while the browser loads the page, what the answers would wait for."""
+    Desk(bundle).take([(EXAMPLE, _example())])
+    import pandas  # noqa: F401 - the table of several spectra
 
 
 def _example() -> bytes:
@@ -220,17 +218,15 @@ class View:
         if palette is not self.palette:
             self.palette = palette
             self.drawn = make_figures(palette)
+            self.series.object = None
             self.refresh()
             self.show(self.shown)
             self._place()
 
     def _place(self) -> None:
         """Put the figures where they belong, when they are filled."""
-        drawn = self.drawn
-        for pane, figure in zip(
-            self.panes, (drawn.distribution, drawn.used, drawn.measured, drawn.series), strict=True
-        ):
-            pane.object = figure
+        self.distribution.object = self.drawn.distribution
+        self.used.object, self.measured.object = self.drawn.used, self.drawn.measured
 
     def _redraw(self) -> None:
         """In a notebook, where figures do not follow by themselves, send them again."""
@@ -255,7 +251,9 @@ class View:
         self.picker.options = {f"{i + 1}. {answer.file}": i for i, answer in enumerate(answers)}
         self.busy = False
         self._tabulate([row_of(answer) for answer in answers])
-        self.series.visible = show_series(self.drawn, answers)
+        if self.series.object is None:
+            self.series.object = make_series(self.palette)
+        self.series.visible = show_series(self.series.object, answers)
 
     def _tabulate(self, rows: list[dict[str, Any]]) -> None:
         import pandas as pd
