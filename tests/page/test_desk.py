@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib.resources import files
+from typing import Any
 
 import pytest
 
@@ -114,3 +115,20 @@ def test_a_notebook_shows_the_same() -> None:
     shown = xnet_onnx.app([EXAMPLE])
     said = " ".join(str(html.object) for html in shown.select(pane.HTML))
     assert interval() in said.replace("</strong>", "")
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # Panel's table
+def test_the_figure_of_several_spectra_is_made_when_there_are_several(bundle: Bundle) -> None:
+    pytest.importorskip("panel", reason="the page needs the extra [page]")
+    from xnet_onnx.page.view import View
+
+    view = View([bundle])
+    view._take({"first.xdi": EXAMPLE.read_bytes()})
+    assert view.series.object is None
+    view._take({"second.xdi": EXAMPLE.read_bytes()})
+    figure: Any = view.series.object
+    assert view.series.visible
+    view._take({"third.xdi": EXAMPLE.read_bytes()})
+    assert view.series.object is figure
+    sources = [drawn.data_source.data for drawn in figure.renderers]
+    assert sorted({x for data in sources for x in data["x"]}) == [1, 2, 3]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import secrets
 import socket
 import webbrowser
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from threading import Thread
 from typing import Any
@@ -111,6 +113,12 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+@cache
+def _load_pandas() -> None:
+    """Load what the table of several spectra needs and the first answer does not, beside all else."""
+    Thread(target=importlib.import_module, args=("pandas",), daemon=True).start()
+
+
 def _template() -> str:
     room = files(__package__)
     page = room.joinpath("page.html").read_text(encoding="utf-8")
@@ -154,13 +162,12 @@ def _start(
 
     pn.extension("tabulator")
     template = _template()
-    warming = Thread(target=warm, args=(bundles[0],), daemon=True)
+    warm(bundles[0])
 
     def page() -> Any:
         view = View(bundles)
-        if warming.ident is None:
-            # The browser has half a second of scripts to read now, and nothing to ask.
-            IOLoop.current().call_later(0, warming.start)
+        # When this document is sent, the browser has half a second of scripts to read.
+        IOLoop.current().call_later(0, _load_pandas)
         pn.state.curdoc.template = template
         info = pn.state.browser_info
         info.param.watch(lambda event: view.darken(bool(event.new)), "dark_mode")

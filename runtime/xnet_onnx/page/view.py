@@ -61,9 +61,8 @@ def _style(name: str) -> str:
 
 
 def warm(bundle: Bundle) -> None:
-    """Do once, while the browser loads the page, what the answers would wait for."""
+    """Do once, while the browser starts, what the first answer would wait for."""
     Desk(bundle).take([(EXAMPLE, _example())])
-    import pandas  # noqa: F401 - the table of several spectra
 
 
 def _example() -> bytes:
