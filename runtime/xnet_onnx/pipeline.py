@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from .bundle.load import Bundle, default_bundle
-from .bundle.statistics import SHELL_KINDS
 from .edges import Absorber
 from .errors import SpectrumError, XnetError
 from .inference.ensemble import run_first_member, run_with_features
@@ -39,7 +38,7 @@ from .spectrum import ModelInput, NormalizedSpectrum, Spectrum
 from .uncertainty.domain import DomainScores, domain_of
 from .uncertainty.intervals import Evidence, evidence_of
 from .uncertainty.nearest import nearest_of
-from .uncertainty.shell_kinds import probabilities_of
+from .uncertainty.shell_kinds import kinds_of
 from .uncertainty.verdict import Assessment, assess, reasons_of, unassessed
 
 __all__ = [
@@ -218,17 +217,11 @@ def predict_inputs(
         nearest = nearest_of(bundle.compounds, np.stack([item.values for item in inputs]))
     kinds: list[tuple[ShellKind, ...]] = [()] * len(inputs)
     if bundle.calibration is not None and bundle.calibration.shell_kinds is not None:
-        probabilities = probabilities_of(bundle.calibration.shell_kinds, outcome.curves.mean)
-        kinds = [_kinds(row.tolist()) for row in probabilities]
+        kinds = kinds_of(bundle.calibration.shell_kinds, outcome.curves.mean)
     return [
         _prediction(item, outcome, i, peaks[i], kinds[i], nearest[i], bundle, level)
         for i, item in enumerate(inputs)
     ]
-
-
-def _kinds(probabilities: list[float]) -> tuple[ShellKind, ...]:
-    found = (ShellKind(name, round(p, 4)) for name, p in zip(SHELL_KINDS, probabilities, strict=True))
-    return tuple(sorted(found, key=lambda one: -one.probability))
 
 
 def _confidence(outcome: Outcome, i: int, level: float, r_sigma: float | None) -> Confidence | None:

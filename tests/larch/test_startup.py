@@ -156,7 +156,8 @@ def test_install_status_and_uninstall_in_a_real_session(larch, tmp_path):
     done = cli("status", home=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "first in the file" in done.stdout
-    assert "prediction    works" in done.stdout
+    assert "prediction    works: k_3d" in done.stdout
+    assert ": first shell " in done.stdout
 
     shell = "from larch.apps import run_larch; run_larch()"
     stdin = "print(mine + 1)\nprint(which('xnet_predict'))\nprint(dir())\nquit\n"

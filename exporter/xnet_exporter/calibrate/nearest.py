@@ -74,13 +74,15 @@ def compound_name(row: Row) -> str:
         geometry, _, parts = name.partition(":")
         # A mark behind an underscore is how a ligand binds: NO3_2 with two atoms.
         counts = Counter(re.sub(r"_\d$", "", part) for part in parts.split("+"))
-        ligands = "".join(f"({part}){number if number > 1 else ''}" for part, number in counts.items())
-        name = f"{SYMBOLS[row.absorber - 1]}{ligands} {GEOMETRIES.get(geometry, geometry)}".strip()
+        ligands = [(f"({part})", number) for part, number in counts.items()]
+        name = f"{_formula(row.absorber, ligands)} {GEOMETRIES.get(geometry, geometry)}".strip()
     elif row.source == "molecule":
         if re.match(r"[A-Z]{6}\d*\b", name):
             name = "refcode " + name.replace(" ", ", ", 1)
         else:
-            name = f"{_shell_formula(row)} (molecule {name})"
+            shell = Counter(SYMBOLS[row.numbers[i] - 1] for i in first_shell(row.distances, row.numbers))
+            atoms = sorted(shell.items(), key=lambda item: (-item[1], item[0]))
+            name = f"{_formula(row.absorber, atoms)} (molecule {name})"
     elif row.source == "mvar" and " in <missing> (" in name:
         name = name.replace(" in <missing> (", " in a mineral (")
     elif not name[:1].isalnum():
@@ -88,13 +90,9 @@ def compound_name(row: Row) -> str:
     return printable(name)[:MAX_NAME]
 
 
-def _shell_formula(row: Row) -> str:
-    """The absorber and its first shell: FeN4O2."""
-    shell = Counter(SYMBOLS[row.numbers[i] - 1] for i in first_shell(row.distances, row.numbers))
-    return SYMBOLS[row.absorber - 1] + "".join(
-        f"{symbol}{count if count > 1 else ''}"
-        for symbol, count in sorted(shell.items(), key=lambda item: (-item[1], item[0]))
-    )
+def _formula(absorber: int, around: Sequence[tuple[str, int]]) -> str:
+    """The absorber and what is around it, with counts: FeN4O2, Fe(ox)3."""
+    return SYMBOLS[absorber - 1] + "".join(f"{part}{count if count > 1 else ''}" for part, count in around)
 
 
 @dataclass(frozen=True)

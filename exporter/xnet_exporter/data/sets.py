@@ -138,20 +138,18 @@ def latest_set(folder: Path) -> Path:
         raise DataSetError(f"{folder} is not a folder; expected a training set, or a folder of sets")
     if _is_set(folder):
         return folder
-    newest: dict[str, tuple[int, Path]] = {}
-    for path in folder.iterdir():
-        name, _, version = path.name.rpartition("_v")
-        if _is_set(path) and version.isdigit() and int(version) >= newest.get(name, (0, path))[0]:
-            newest[name] = (int(version), path)
+    versions = sorted(
+        (int(path.name.rpartition("_v")[2]), path)
+        for path in folder.iterdir()
+        if _is_set(path) and path.name.rpartition("_v")[2].isdigit()
+    )
+    newest = {path.name.rpartition("_v")[0]: path for _, path in versions}
     if not newest:
         raise DataSetError(
             f"{folder} holds no training set; expected spectra.npz beside structures.extxyz.gz, a "
             "folder of .xyz beside a folder of .txt files, or folders of these named ..._vN"
         )
-    return max(
-        (path for _, path in newest.values()),
-        key=lambda path: sum(item.stat().st_size for item in path.iterdir()),
-    )
+    return max(newest.values(), key=lambda path: sum(item.stat().st_size for item in path.iterdir()))
 
 
 def _is_set(folder: Path) -> bool:

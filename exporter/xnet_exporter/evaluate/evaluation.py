@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xnet_onnx.bundle.load import Bundle, read_verified
-from xnet_onnx.bundle.statistics import SHELL_KINDS
+from xnet_onnx.bundle.statistics import SHELL_KINDS, ShellKinds
 from xnet_onnx.errors import DataSetError, XnetError
 from xnet_onnx.inference.ensemble import run_ensemble
 from xnet_onnx.inference.peaks import PeakTable, first_peaks, peak_table
@@ -181,8 +181,11 @@ def evaluate(bundle: Bundle, data: TrainingSet) -> dict[str, Any]:
         if bundle.calibration is not None:
             seen = run_held_out(bundle, inputs, absorbers, targets)
             result[condition]["confidence"] = trust(seen, targets, names)
-            if seen.bundle.calibration is not None and seen.bundle.calibration.shell_kinds is not None:
-                result[condition]["shell_kinds"] = shell_kinds_right(seen, held.rows)
+            shell_kinds = bundle.calibration.shell_kinds
+            if shell_kinds is not None:
+                result[condition]["shell_kinds"] = shell_kinds_right(
+                    shell_kinds, seen.outcome.curves.mean, held.rows
+                )
             if condition == "broadened":
                 result |= held_out_parts(seen, held.rows)
     return result
@@ -345,10 +348,8 @@ def held_out_parts(seen: Trusted, rows: Sequence[Row]) -> dict[str, list[dict[st
             "name": name,
             "spectra": int(chosen.sum()),
             "median": float(np.median(error)) if error.size else None,
-            "within_0.1": float(np.mean(error <= 0.1)) if error.size else None,
-            "covered": float(np.mean(error <= (known.upper - known.first_shell)[shell]))
-            if error.size
-            else None,
+            "within_0.1": _mean(error <= 0.1),
+            "covered": _mean(error <= (known.upper - known.first_shell)[shell]),
             "verdicts": {verdict: float(seen.share(verdict)[chosen].mean()) for verdict in VERDICTS},
             "unexplained": float(((curve - targets)[chosen] ** 2).sum() / (targets[chosen] ** 2).sum()),
             "far": float(curve[chosen][:, far].sum() / targets[chosen][:, far].sum()),
@@ -368,13 +369,14 @@ def held_out_parts(seen: Trusted, rows: Sequence[Row]) -> dict[str, list[dict[st
     }
 
 
-def shell_kinds_right(seen: Trusted, rows: Sequence[Row]) -> dict[str, Any]:
+def shell_kinds_right(shell_kinds: ShellKinds, mean: FloatArray, rows: Sequence[Row]) -> dict[str, Any]:
     """How often the kind of the first shell's atoms is right, and whether its probability is.
 
     Parameters
     ----------
-    seen : Trusted
-        Of n spectra, of a bundle that tells kinds.
+    shell_kinds : ShellKinds
+    mean : ndarray of float64, shape (n, k)
+        G2 as predicted.
     rows : sequence of Row, length n
 
     Returns
@@ -385,25 +387,26 @@ def shell_kinds_right(seen: Trusted, rows: Sequence[Row]) -> dict[str, Any]:
         with `spectra`, mean `probability` and share `right` (None where empty); `apart`,
         the mean difference of the two over spectra.
     """
-    calibration = seen.bundle.calibration
-    assert calibration is not None
-    assert calibration.shell_kinds is not None
     truth = np.array([kind_of_shell(row) for row in rows])
-    found = probabilities_of(calibration.shell_kinds, seen.outcome.curves.mean)
+    found = probabilities_of(shell_kinds, mean)
     known = truth >= 0
     truth, most, said = truth[known], found[known].argmax(axis=1), found[known].max(axis=1)
     right = most == truth
     at = np.minimum((10 * said).astype(int), 9)
     bins, apart = [], 0.0
     for chosen in (at == i for i in range(10)):
-        count = int(chosen.sum())
-        mean, share = (float(said[chosen].mean()), float(right[chosen].mean())) if count else (None, None)
-        bins.append({"spectra": count, "probability": mean, "right": share})
+        bins.append(
+            {
+                "spectra": int(chosen.sum()),
+                "probability": _mean(said[chosen]),
+                "right": _mean(right[chosen]),
+            }
+        )
         apart += abs(float(said[chosen].sum()) - float(right[chosen].sum())) / said.size
     return {
         "right": float(right.mean()),
         "kinds": {
-            name: {"spectra": int((truth == i).sum()), "right": _share(right[truth == i])}
+            name: {"spectra": int((truth == i).sum()), "right": _mean(right[truth == i])}
             for i, name in enumerate(SHELL_KINDS)
         },
         "bins": bins,
@@ -411,8 +414,8 @@ def shell_kinds_right(seen: Trusted, rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _share(flags: npt.NDArray[np.bool_]) -> float | None:
-    return float(flags.mean()) if flags.size else None
+def _mean(values: npt.NDArray[Any]) -> float | None:
+    return float(values.mean()) if values.size else None
 
 
 def _clustered(values: FloatArray, names: list[str]) -> dict[str, float]:

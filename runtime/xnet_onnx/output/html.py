@@ -30,11 +30,14 @@ def as_html(prediction: Prediction) -> str:
     verdict = prediction.confidence
     reasons = [] if verdict is None else list(verdict.reasons)
     notes = "".join(f"<li>{escape(text)}</li>" for text in (*reasons, *prediction.warnings))
-    atoms = f"<br>neighbours: {escape(neighbours(prediction))}" if neighbours(prediction) else ""
-    alike = f"<br>most similar: {escape(similar(prediction))}" if prediction.nearest else ""
+    beside = "".join(
+        f"<br>{name}: {escape(said)}"
+        for name, said in (("neighbours", neighbours(prediction)), ("most similar", similar(prediction)))
+        if said
+    )
     return (
         f"<div><b>{escape(prediction.label)}</b> ({escape(prediction.element)} {escape(prediction.edge)}): "
-        f"first shell {escape(headline(prediction))}{atoms}{alike}{_drawing(prediction)}"
+        f"first shell {escape(headline(prediction))}{beside}{_drawing(prediction)}"
         + (f"<ul>{notes}</ul>" if notes else "")
         + f"<small>{escape(prediction.model)}</small></div>"
     )

@@ -8,10 +8,34 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..bundle.statistics import ShellKinds
+from ..bundle.statistics import SHELL_KINDS, ShellKinds
+from ..prediction import ShellKind
 from ..spectrum import FloatArray
 
-__all__ = ["probabilities_of"]
+__all__ = ["kinds_of", "probabilities_of"]
+
+
+def kinds_of(shell_kinds: ShellKinds, mean: FloatArray) -> list[tuple[ShellKind, ...]]:
+    """What the atoms of each first shell are.
+
+    Parameters
+    ----------
+    shell_kinds : ShellKinds
+    mean : ndarray of float64, shape (batch, n)
+        Predicted G2.
+
+    Returns
+    -------
+    list of tuple of ShellKind, length batch
+        The most probable first.
+    """
+    return [
+        tuple(
+            ShellKind(name, round(probability, 4))
+            for probability, name in sorted(zip(row, SHELL_KINDS, strict=True), key=lambda one: -one[0])
+        )
+        for row in probabilities_of(shell_kinds, mean).tolist()
+    ]
 
 
 def probabilities_of(shell_kinds: ShellKinds, mean: FloatArray) -> FloatArray:
