@@ -174,6 +174,32 @@ def test_complexes_are_whole_and_the_same_for_a_seed() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_complex_with_clashing_atoms_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noise of the positions can bring hydrogen atoms together after the assembly has been checked."""
+    pytest.importorskip("rdkit")
+    from xnet_exporter.structures import complexes as room
+    from xnet_exporter.structures.assemble import assemble
+    from xnet_exporter.structures.draw import draw
+
+    built = 0
+
+    def clash(*given: object) -> object:
+        nonlocal built
+        made = assemble(*given)  # type: ignore[arg-type]
+        if made is None:
+            return None
+        built += 1
+        if built == 2:
+            made[1][2] = made[1][1] + 0.1
+        return made
+
+    monkeypatch.setattr(room, "assemble", clash)
+    drawn = list(draw("Zn", "complexes", 3, 5))
+    assert built == 4
+    assert [cluster.id for cluster in drawn] == [f"Zn-built-5-{number}" for number in (1, 2, 3)]
+
+
 def test_minerals_are_named_and_substituted_sites_moved() -> None:
     pytest.importorskip("larixite")
     pytest.importorskip("pymatgen")

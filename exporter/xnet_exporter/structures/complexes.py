@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from xnet_onnx.edges import SYMBOLS
+from xnet_onnx.errors import StructureError
 
 from .assemble import Plan, assemble
-from .cluster import RADIUS, Cluster
+from .cluster import RADIUS, Cluster, check_cluster
 from .geometries import GEOMETRIES, assign_sites
 from .ligands import IRON_RADII, Ligand, ligands
 from .radii import shannon_radius
@@ -169,11 +170,16 @@ def complexes(element: str, rng: np.random.Generator, seed: int = 0) -> Iterator
         order = order[distance[order] < RADIUS + 0.6]
         if order.size < 5:
             continue
-        number += 1
         numbers = numbers[order].copy()
         numbers[0] = SYMBOLS.index(element) + 1
         name = f"{plan.geometry}:{'+'.join(ligand.name for ligand in plan.ligands)}"
-        yield Cluster(f"{element}-built-{seed}-{number}", "built", name, numbers, positions[order])
+        cluster = Cluster(f"{element}-built-{seed}-{number + 1}", "built", name, numbers, positions[order])
+        try:
+            check_cluster(cluster)
+        except StructureError:
+            continue
+        number += 1
+        yield cluster
 
 
 def _draw_state(element: str, rng: np.random.Generator) -> State:
