@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from xnet_exporter.simulate import parts, run, sets
+from xnet_exporter.simulate import feff, parts, run, sets
 from xnet_exporter.simulate.local import run_local
 from xnet_exporter.simulate.recipe import Recipe, feff_input
 from xnet_exporter.structures.cluster import Cluster, read_clusters, write_clusters
@@ -208,6 +208,22 @@ def test_committed_spectra_are_reproduced(tmp_path: Path, root: Path) -> None:
     both = np.isfinite(new["mu"]) & np.isfinite(old["mu"][rows])
     assert both.sum(axis=1).min() > 280
     assert np.abs(new["mu"] - old["mu"][rows])[both].max() < 0.005
+
+
+@pytest.mark.slow
+def test_potentials_that_do_not_converge_are_tried_again_gently(
+    monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    (cluster,) = committed(root / "training", SMALL[1:])
+    few = Recipe(scf_iterations=5)
+    energy, mu, atoms = feff.calculate(cluster, few, 600.0)
+    assert atoms == len(cluster.numbers)
+    usual = feff.calculate(cluster, Recipe(), 600.0)
+    assert np.abs(np.interp(usual[0], energy, mu) - usual[1]).max() < 0.01
+    monkeypatch.setattr(feff, "GENTLER", 1.0)
+    monkeypatch.setattr(feff, "LONGER", 1)
+    with pytest.raises(SimulationError, match="did not converge in 5 iterations"):
+        feff.calculate(cluster, few, 600.0)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from xnet_onnx.errors import SimulationError
 from xnet_onnx.spectrum import FloatArray
 
 from ..structures.cluster import Cluster
-from .recipe import Recipe, feff_input
+from .recipe import FeffInput, Recipe, feff_input
 
 __all__ = ["calculate", "request_text"]
 
@@ -32,6 +32,9 @@ BEFORE, SCF, AFTER = (
     ("pot",),
     ("screen", "xsph", "fms", "mkgtr", "path", "genfmt", "ff2x"),
 )
+#: Potentials that do not converge are tried once more, with this share of the mixing and so many times the
+#: iterations: slower where the first attempt converges, and most that do not then do.
+GENTLER, LONGER = 0.25, 2
 
 
 def calculate(cluster: Cluster, recipe: Recipe, timeout: float) -> tuple[FloatArray, FloatArray, int]:
@@ -57,16 +60,18 @@ def calculate(cluster: Cluster, recipe: Recipe, timeout: float) -> tuple[FloatAr
     Raises
     ------
     SimulationError
-        If a stage fails, or the potentials do not converge.
+        If a stage fails, or the potentials do not converge in two attempts.
     """
     import feff10
 
     stages = {stage.executable_name: stage for stage in feff10.Stage.all()}
-    made = feff_input(cluster, recipe)
+    gentler = replace(
+        recipe, scf_mixing=GENTLER * recipe.scf_mixing, scf_iterations=LONGER * recipe.scf_iterations
+    )
     memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="xnet-feff-", dir=memory if os.access(memory, os.W_OK) else None))
 
-    def run(names: tuple[str, ...]) -> None:
+    def run(made: FeffInput, names: tuple[str, ...]) -> None:
         chosen = [stages[name] for name in names]
         config = feff10.FeffConfig(str(folder), feff10.FeffInput.parse(made.text), chosen, timeout)
         try:
@@ -75,20 +80,29 @@ def calculate(cluster: Cluster, recipe: Recipe, timeout: float) -> tuple[FloatAr
             reason = " ".join(str(error).split())
             raise SimulationError(f"FEFF failed: {reason[:200]}") from error
 
-    try:
+    def converge(settings: Recipe) -> FeffInput:
+        made = feff_input(cluster, settings)
         (folder / "feff.inp").write_text(made.text)
-        run(BEFORE)
+        run(made, BEFORE)
         dimensions = folder / ".dimensions.dat"
-        full = dimensions.read_text().split()
-        cut = [str(min(int(full[0]), made.scf_atoms + 1)), str(min(int(full[1]), 2)), *full[2:]]
+        full = dimensions.read_text()
+        sizes = full.split()
+        cut = [str(min(int(sizes[0]), made.scf_atoms + 1)), str(min(int(sizes[1]), 2)), *sizes[2:]]
         dimensions.write_text(" ".join(cut) + "\n")
-        run(SCF)
+        run(made, SCF)
         if "Convergence reached" not in (folder / "log1.dat").read_text(errors="replace"):
             raise SimulationError(
-                f"the self-consistent potentials did not converge in {recipe.scf_iterations} iterations"
+                f"the self-consistent potentials did not converge in {settings.scf_iterations} iterations"
             )
-        dimensions.write_text(" ".join(full) + "\n")
-        run(AFTER)
+        dimensions.write_text(full)
+        return made
+
+    try:
+        try:
+            made = converge(recipe)
+        except SimulationError:
+            made = converge(gentler)
+        run(made, AFTER)
         table = np.loadtxt(folder / "xmu.dat", ndmin=2)
     except (OSError, ValueError, IndexError) as error:
         raise SimulationError(f"FEFF left no usable result ({error})") from error

@@ -40,7 +40,7 @@ class Recipe:
     scf_mixing : float
         Share of the new density in each iteration.
     scf_iterations : int
-        At most; what is not converged then is left out.
+        At most; what is not converged then is tried once more, gently, and then left out.
     scf_tolerance : tuple of float
         Fermi level (Ha), charge, partial charge (card TOLSCF).
     energy_mesh : tuple of float
