@@ -16,10 +16,11 @@ from xnet_exporter.data.sets import Row, select_axis
 from xnet_exporter.train.augment import Distortion, distort
 from xnet_exporter.train.presets import DEFAULT
 from xnet_onnx.bundle.nearest import parse_compounds
-from xnet_onnx.bundle.statistics import ShellKinds
+from xnet_onnx.bundle.statistics import ShellKinds, parse_calibration
 from xnet_onnx.errors import DataSetError
 from xnet_onnx.inference.peaks import first_peaks
-from xnet_onnx.spectrum import EnergyAxis
+from xnet_onnx.spectrum import EnergyAxis, FloatArray
+from xnet_onnx.uncertainty.intervals import Evidence, shell_error, shell_half_width
 from xnet_onnx.uncertainty.nearest import nearest_of
 from xnet_onnx.uncertainty.shell_kinds import probabilities_of
 
@@ -74,29 +75,41 @@ def test_too_few_members_are_refused(bundle: Any) -> None:
         observe(bundle, [[0], [1, 2]])
 
 
-def test_no_kind_outweighs_all_others() -> None:
-    nothing = np.zeros(0)
+def made_up(shell_error: FloatArray, seed: int) -> intervals.Observations:
+    """Predictions of which nothing tells the errors."""
+    rng = np.random.default_rng(seed)
+    n = shell_error.size
+    curve = np.abs(rng.normal(1.0, 0.1, (n, 50)))
+    evidence = Evidence(
+        *(np.full(n, 0.1) for _ in range(4)),
+        *(np.zeros(n), np.full(n, 0.2), (curve**2).mean(axis=1), np.zeros(n), np.zeros(n)),
+    )
+    error = shell_error[:, np.newaxis] * rng.normal(size=(n, 50))
+    return intervals.Observations(
+        evidence, np.full((n, 50), 0.1), error, shell_error, curve, np.arange(n, dtype=np.int64)
+    )
 
-    def row(i: int, source: str) -> Row:
-        return Row(
-            f"{source}-{i}",
-            f"{source} {i}",
-            nothing,
-            nothing,
-            nothing,
-            nothing,
-            nothing.astype(int),
-            26,
-            source,
-        )
 
-    rows = [row(i, "built") for i in range(1000)]
-    rows += [row(i, "mineral") for i in range(200)] + [row(i, "molecule") for i in range(200)]
-    kept = [rows[i].kind for i in intervals.balanced(rows, 0)]
-    assert kept.count("mineral") == 200
-    assert kept.count("molecule") == 200
-    assert 320 < kept.count("built") < 480
-    assert len(intervals.balanced(rows[:50], 0)) == 50
+def test_kinds_count_by_their_shares_and_not_by_their_number() -> None:
+    rng = np.random.default_rng(0)
+    few, many = np.abs(rng.normal(0, 0.3, 400)), np.abs(rng.normal(0, 0.02, 4000))
+    errors, kinds = np.concatenate([few, many]), ["molecule"] * 400 + ["built"] * 4000
+    value = intervals.fit_calibration(made_up(errors, 1), kinds)
+    calibration = parse_calibration(value, 50)
+    seen = made_up(errors, 1)
+    half = shell_half_width(calibration, shell_error(calibration, seen.evidence), 0.9)
+    # Three shares of four: 0.9 of all weight is 0.867 of the molecules', all others being inside.
+    assert np.mean(errors[:400] <= half[:400]) == pytest.approx(0.867, abs=0.01)
+    assert np.all(errors[400:] <= half[400:])
+    other = intervals.fit_calibration(made_up(errors[:800], 1), kinds[:800])
+    more = intervals.fit_calibration(made_up(errors, 1), kinds)
+    assert other["shell"][:10] == pytest.approx(more["shell"][:10], rel=0.1)
+
+
+def test_quantiles_of_one_weight_are_the_conformal_ones() -> None:
+    values = np.random.default_rng(2).permutation(np.arange(1.0, 20.0))
+    found = intervals._quantiles(values, np.full(19, 0.3), (0.5, 0.9, 0.95))
+    assert found.tolist() == [10.0, 18.0, 19.0]
 
 
 # --- kinds of neighbours -----------------------------------------------------------------------------

@@ -41,7 +41,7 @@ from xnet_onnx.uncertainty.intervals import G2_RESOLUTION, RESOLUTION, Evidence,
 
 from ..data.measured import measured_references
 from ..data.record import split_rows
-from ..data.sets import Row, name_draw, read_training_sets, select_axis
+from ..data.sets import read_training_sets, select_axis
 from ..export.bundle import read_card, write_card
 from ..train.presets import preset_from_dict
 from ..train.run import unseen_by
@@ -54,6 +54,12 @@ __all__ = ["Observations", "calibrate", "fit_calibration", "observe"]
 COMPOUNDS = "nearest.npz"
 DRAWS = 2
 CHUNK = 256
+#: Every kind of compound counts the same, however many spectra there are of it, apart from the one that
+#: is predicted worst: real molecules in the first shell, minerals in the curve. Chosen by what
+#: the 90 % intervals then hold of left-out groups of each kind.
+SHELL_SHARES, BAND_SHARES = {"molecule": 3.0}, {"mineral": 2.0}
+#: Shares of the typical error and of the curve's level in the units of the bands.
+TYPICAL_SHARE, LEVEL_SHARE = 0.1, 1.0
 #: Members that must not have seen a spectrum's group for it to be calibrated on.
 FEWEST = 3
 WIDENING_LEVEL = 0.9
@@ -180,56 +186,69 @@ def _join(parts: list[Observations]) -> Observations:
     )
 
 
-def _quantiles(values: FloatArray, levels: tuple[float, ...]) -> FloatArray:
-    """Conformal quantiles along the first axis: the ceil((n + 1) q)-th smallest of n."""
-    ordered = np.sort(values, axis=0)
-    n = len(ordered)
-    ranks = [min(n, int(np.ceil((n + 1) * level))) - 1 for level in levels]
-    return np.asarray(ordered[ranks], dtype=np.float64)
+def _quantiles(values: FloatArray, weights: FloatArray, levels: tuple[float, ...]) -> FloatArray:
+    """Conformal quantiles along the first axis: of n values of one weight the ceil((n + 1) q)-th smallest."""
+    n = len(values)
+    order = np.argsort(values, axis=0)
+    below = np.cumsum(weights[order], axis=0) * (n / ((n + 1) * weights.sum()))
+    found = []
+    for level in levels:
+        rank = np.minimum((below < level - 1e-12).sum(axis=0), n - 1)
+        found.append(np.take_along_axis(values, np.take_along_axis(order, rank[np.newaxis], 0), 0)[0])
+    return np.asarray(found, dtype=np.float64)
 
 
-def _fit_logarithm(regressors: FloatArray, target: FloatArray) -> FloatArray:
+def _fit_logarithm(regressors: FloatArray, target: FloatArray, weights: FloatArray) -> FloatArray:
     """Least squares of the logarithm, with a touch of ridge."""
-    gram = regressors.T @ regressors + 1e-3 * len(target) * np.diag([0.0] + [1.0] * (regressors.shape[1] - 1))
-    return np.asarray(np.linalg.solve(gram, regressors.T @ target), dtype=np.float64)
+    ridge = np.diag([0.0] + [1.0] * (regressors.shape[1] - 1))
+    weighted = regressors * weights[:, np.newaxis]
+    gram = regressors.T @ weighted + 1e-3 * weights.sum() * ridge
+    return np.asarray(np.linalg.solve(gram, weighted.T @ target), dtype=np.float64)
 
 
-def fit_calibration(seen: Observations) -> dict[str, Any]:
+def fit_calibration(seen: Observations, kinds: Sequence[str]) -> dict[str, Any]:
     """Fit the constants of `xnet_onnx.uncertainty.intervals.Calibration`.
 
     Parameters
     ----------
     seen : Observations
+        n.
+    kinds : sequence of str, length n
+        `Row.kind` of each; how much each counts is in `SHELL_SHARES` and
+        `BAND_SHARES`.
 
     Returns
     -------
     dict
         ``calibration`` of ``bundle.json``, without widening.
     """
+    shares = _weights(kinds, BAND_SHARES)
     mse = (seen.error**2).mean(axis=1)
     for_mse = seen.evidence.for_mse()
-    mse_coefficients = _fit_logarithm(for_mse, np.log(mse + G2_RESOLUTION))
+    mse_coefficients = _fit_logarithm(for_mse, np.log(mse + G2_RESOLUTION), shares)
     # The exponential of a mean logarithm is a median; scale it to the mean.
-    mse_coefficients[0] += np.log(mse.mean() / np.exp(for_mse @ mse_coefficients).mean())
-    typical = float(np.median(mse))
-    floor = np.median(np.abs(seen.error), axis=0) + G2_RESOLUTION
+    mse_coefficients[0] += np.log((shares @ mse) / (shares @ np.exp(for_mse @ mse_coefficients)))
+    typical = float(_quantiles(mse, shares, (0.5,))[0])
+    floor = _quantiles(np.abs(seen.error), shares, (0.5,))[0] + G2_RESOLUTION
     difficulty = np.exp(for_mse @ mse_coefficients) / typical
-    scale = band_scale(seen.sigma, floor, difficulty)
+    scale = band_scale(seen.mean, seen.sigma, floor, difficulty, (TYPICAL_SHARE, LEVEL_SHARE))
     tails = tuple(0.5 * (1.0 + level) for level in LEVELS)
-    band_upper = np.maximum(0.0, _quantiles(-seen.error / scale, tails))
-    band_lower = np.maximum(0.0, _quantiles(seen.error / scale, tails))
+    band_upper = np.maximum(0.0, _quantiles(-seen.error / scale, shares, tails))
+    band_lower = np.maximum(0.0, _quantiles(seen.error / scale, shares, tails))
     with_shell = np.isfinite(seen.shell_error)
     shell_error = seen.shell_error[with_shell]
     for_shell = seen.evidence.for_shell()[with_shell]
-    shell_coefficients = _fit_logarithm(for_shell, np.log(shell_error + RESOLUTION))
+    shell_shares = _weights(np.array(kinds)[with_shell].tolist(), SHELL_SHARES)
+    shell_coefficients = _fit_logarithm(for_shell, np.log(shell_error + RESOLUTION), shell_shares)
     ratio = shell_error / np.exp(for_shell @ shell_coefficients)
     return {
         "levels": list(LEVELS),
+        "band_shares": [TYPICAL_SHARE, LEVEL_SHARE],
         "band_lower": np.round(band_lower, 5).tolist(),
         "band_upper": np.round(band_upper, 5).tolist(),
         "floor": np.round(floor, 6).tolist(),
         "typical_mse": round(typical, 6),
-        "shell": np.round(_quantiles(ratio, LEVELS), 5).tolist(),
+        "shell": np.round(_quantiles(ratio, shell_shares, LEVELS), 5).tolist(),
         "shell_coefficients": np.round(shell_coefficients, 6).tolist(),
         "mse_coefficients": np.round(mse_coefficients, 6).tolist(),
         "lower_widening": [1.0] * seen.error.shape[1],
@@ -243,35 +262,10 @@ def fit_calibration(seen: Observations) -> dict[str, Any]:
     }
 
 
-def balanced(rows: Sequence[Row], seed: int) -> npt.NDArray[np.int64]:
-    """Rows to calibrate on: of no kind of compound more than of all others together.
-
-    Assembled complexes come by the thousand; the interval must hold for real
-    compounds as well.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-    seed : int
-        Of which groups are left out.
-
-    Returns
-    -------
-    ndarray of int64
-        Ascending.
-    """
-    kinds = Counter(row.kind for row in rows)
-    most, count = kinds.most_common(1)[0]
-    others = len(rows) - count
-    share = others / count if 0 < others < count else 1.0
-    return np.array(
-        [
-            i
-            for i, row in enumerate(rows)
-            if row.kind != most or name_draw(f"calibrate:{row.group}", seed) < share
-        ],
-        dtype=np.int64,
-    )
+def _weights(kinds: Sequence[str], shares: dict[str, float]) -> FloatArray:
+    """Weight of each spectrum: its kind's share, 1 unless named, divided among the spectra of that kind."""
+    count = Counter(kinds)
+    return np.array([shares.get(kind, 1.0) / count[kind] for kind in kinds])
 
 
 def calibrate(path: Path, folders: Path | Sequence[Path], measured: Sequence[Path] = ()) -> Calibration:
@@ -325,20 +319,19 @@ def calibrate(path: Path, folders: Path | Sequence[Path], measured: Sequence[Pat
         return np.concatenate(found) if found else None
 
     domain_value = fit_domain(rows, at, preset, features_of, seed)
-    chosen = balanced(rows, seed)
-    some = [rows[i] for i in chosen]
-    inputs = domain_inputs(some, at[chosen], preset, seed + 1, DRAWS)
-    copies = len(inputs) // len(some)
+    inputs = domain_inputs(rows, at, preset, seed + 1, DRAWS)
+    copies = len(inputs) // len(rows)
     seen = observe(
         bundle,
         inputs,
-        np.tile([row.absorber for row in some], copies),
-        np.tile(np.stack([row.g2 for row in some]), (copies, 1)),
+        np.tile([row.absorber for row in rows], copies),
+        np.tile(np.stack([row.g2 for row in rows]), (copies, 1)),
         parse_domain(domain_value, preset.axis.count),
-        np.tile(unseen_by(rows, preset, record["members"], seed)[chosen], (copies, 1)),
+        np.tile(unseen_by(rows, preset, record["members"], seed), (copies, 1)),
     )
-    kinds = np.array([kind_of_shell(row) for row in some], dtype=np.int64)
-    value = fit_calibration(seen) | {
+    kinds = np.array([kind_of_shell(row) for row in rows], dtype=np.int64)
+    compounds = np.tile([row.kind for row in rows], copies)[seen.index]
+    value = fit_calibration(seen, compounds.tolist()) | {
         "shell_kinds": fit_shell_kinds(seen.mean, np.tile(kinds, copies)[seen.index])
     }
     kept = fit_compounds(rows, at, preset, seed)

@@ -93,6 +93,8 @@ class Calibration:
     unstable : float
         Movement of the first shell, in Angstrom, under a shift of 1 eV or a
         broadening of 2 eV from which the verdict is `low`.
+    band_shares : tuple of float
+        Of `band_scale`.
     shell_kinds : ShellKinds or None
         None for a bundle that was calibrated before there were any.
     """
@@ -111,6 +113,7 @@ class Calibration:
     high: float
     medium: float
     unstable: float
+    band_shares: tuple[float, float] = (0.5, 0.0)
     shell_kinds: ShellKinds | None = None
 
 
@@ -136,7 +139,9 @@ def parse_calibration(value: dict[str, Any], points: int) -> Calibration:
     if levels.ndim != 1 or levels.size < 2 or np.any(np.diff([0.0, *levels, 1.0]) <= 0.0):
         raise ValueError("levels")
     several, each = (levels.size, points), (points,)
-    shell_coefficients, mse_coefficients = 6, 5
+    typical, level = _positive(value.get("band_shares", [0.5, 0.0]), (2,)).tolist()
+    shell_coefficients = 8 if len(value["shell_coefficients"]) == 8 else 6
+    mse_coefficients = 5
     return Calibration(
         levels=levels,
         band_lower=_positive(value["band_lower"], several),
@@ -152,6 +157,7 @@ def parse_calibration(value: dict[str, Any], points: int) -> Calibration:
         high=_number(value["high"]),
         medium=_number(value["medium"]),
         unstable=_number(value["unstable"]),
+        band_shares=(typical, level),
         shell_kinds=_shell_kinds(value["shell_kinds"], points) if "shell_kinds" in value else None,
     )
 

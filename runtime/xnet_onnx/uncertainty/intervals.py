@@ -33,6 +33,10 @@ __all__ = [
 RESOLUTION = 0.005
 G2_RESOLUTION = 1e-3
 SIGMA_RESOLUTION = 0.01
+#: How far from the first shell its shoulders are looked for, in points of the grid of 0.1 Angstrom.
+SHOULDER = 3
+#: Points on either side that the level of the curve is a mean over.
+LEVEL_REACH = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +55,9 @@ class Evidence:
         From `DomainScores`, by the model input alone.
     mean_sigma, mean_square : ndarray of float64
         Mean over r of sigma and of G2^2.
+    before_shell, behind_shell : ndarray of float64
+        G2 0.3 Angstrom before and behind the first shell, relative to it: of a
+        shell that stands alone next to nothing, of one in two parts a lot.
     """
 
     r_sigma: FloatArray
@@ -60,9 +67,11 @@ class Evidence:
     domain_score: FloatArray
     mean_sigma: FloatArray
     mean_square: FloatArray
+    before_shell: FloatArray
+    behind_shell: FloatArray
 
     def for_shell(self) -> FloatArray:
-        """Regressors of the logarithm of the first-shell error, the constant first, shape (n, 6)."""
+        """Regressors of the logarithm of the first-shell error, the constant first, shape (n, 8)."""
         return np.stack(
             [
                 np.ones_like(self.r_sigma),
@@ -71,6 +80,8 @@ class Evidence:
                 np.log(self.curve_moved + 0.01),
                 np.minimum(np.maximum(self.domain_score, -1.0), 3.0),
                 np.log(self.shell_height + 0.1),
+                self.before_shell,
+                self.behind_shell,
             ],
             axis=1,
         )
@@ -89,21 +100,42 @@ class Evidence:
         )
 
 
-def band_scale(sigma: FloatArray, floor: FloatArray, difficulty: FloatArray) -> FloatArray:
-    """Units of bands of G2: the spread and the typical error, the latter by the expected MSE.
+def band_scale(
+    mean: FloatArray,
+    sigma: FloatArray,
+    floor: FloatArray,
+    difficulty: FloatArray,
+    shares: tuple[float, float],
+) -> FloatArray:
+    """Units of bands of G2: the spread, the typical error by the expected MSE, and the level of the curve.
 
     Parameters
     ----------
-    sigma : ndarray of float64, shape (n, k)
+    mean, sigma : ndarray of float64, shape (n, k)
     floor : ndarray of float64, shape (k,)
     difficulty : ndarray of float64, shape (n,)
         Expected MSE as a multiple of the typical one.
+    shares : tuple of float
+        Of the squared typical error, and of the squared level: the mean of the
+        curve over 1.1 Angstrom, as heavy shells are missed by more.
 
     Returns
     -------
     ndarray of float64, shape (n, k)
     """
-    return np.sqrt(sigma**2 + 0.5 * difficulty[:, np.newaxis] * floor**2)
+    typical, level = shares
+    squares = sigma**2 + typical * difficulty[:, np.newaxis] * floor**2
+    if level > 0.0:
+        squares += level * _level(mean) ** 2
+    return np.sqrt(squares)
+
+
+def _level(mean: FloatArray) -> FloatArray:
+    """Mean of each curve over a window around each r, the ends held."""
+    width = 2 * LEVEL_REACH + 1
+    padded = np.pad(np.maximum(mean, 0.0), ((0, 0), (LEVEL_REACH + 1, LEVEL_REACH)), mode="edge")
+    total = np.cumsum(padded, axis=1)
+    return np.asarray((total[:, width:] - total[:, :-width]) / width)
 
 
 def check_level(calibration: Calibration, level: float) -> None:
@@ -159,7 +191,8 @@ def band_of(
     OutputError
         If there is no interval at that level.
     """
-    scale = band_scale(sigma, calibration.floor, mse / calibration.typical_mse)
+    difficulty = mse / calibration.typical_mse
+    scale = band_scale(mean, sigma, calibration.floor, difficulty, calibration.band_shares)
     below = calibration.lower_widening * _at(calibration, level, calibration.band_lower)
     above = calibration.upper_widening * _at(calibration, level, calibration.band_upper)
     lower = np.minimum(mean, np.maximum(0.0, mean - below * scale))
@@ -168,7 +201,9 @@ def band_of(
 
 def shell_error(calibration: Calibration, evidence: Evidence) -> FloatArray:
     """Expected size of the first-shell errors, in Angstrom, shape (n,)."""
-    return np.asarray(np.exp(evidence.for_shell() @ calibration.shell_coefficients))
+    # Bundles calibrated before there were shoulders know the first six regressors.
+    coefficients = calibration.shell_coefficients
+    return np.asarray(np.exp(evidence.for_shell()[:, : coefficients.size] @ coefficients))
 
 
 def shell_half_width(calibration: Calibration, error: FloatArray, level: float) -> FloatArray:
@@ -200,7 +235,13 @@ def evidence_of(
     Evidence
         Without a peak, that of a first shell the members do not agree on at all.
     """
-    heights = curves.mean[curves.peaks.curve, curves.peaks.index]
+    curve, index = curves.peaks.curve, curves.peaks.index
+    heights = curves.mean[curve, index]
+    before, behind = (
+        curves.mean[curve, np.minimum(np.maximum(index + way, 0), curves.mean.shape[1] - 1)]
+        / np.maximum(heights, G2_RESOLUTION)
+        for way in (-SHOULDER, SHOULDER)
+    )
     return Evidence(
         r_sigma=curves.of_first(curves.r_sigma, 1.0),
         shell_height=curves.of_first(heights, 0.0),
@@ -209,4 +250,6 @@ def evidence_of(
         domain_score=domain_score,
         mean_sigma=curves.sigma.mean(axis=1),
         mean_square=(curves.mean**2).mean(axis=1),
+        before_shell=curves.of_first(before, 0.0),
+        behind_shell=curves.of_first(behind, 0.0),
     )
