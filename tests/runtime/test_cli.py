@@ -83,6 +83,10 @@ def test_csv(bad: Path) -> None:
     assert [row["status"] for row in rows] == ["error", "ok"]
     assert tuple(rows[0]) == CSV_FIELDS
     assert float(rows[1]["first_shell_r"]) == pytest.approx(2.0, abs=0.2)
+    likely = json.loads(run("predict", EXAMPLE, "--json").stdout)[0]["first_shell"]["kinds"][0]
+    assert rows[1]["neighbours"] == likely["name"]
+    assert float(rows[1]["neighbours_probability"]) == pytest.approx(likely["probability"], abs=1e-3)
+    assert rows[0]["neighbours"] == ""
 
 
 def test_json_is_always_an_array(bad: Path) -> None:

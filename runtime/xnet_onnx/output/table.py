@@ -26,6 +26,8 @@ CSV_FIELDS = (
     "reasons",
     "error",
     "warnings",
+    "neighbours",
+    "neighbours_probability",
     "first_shell_r_sigma",
     "domain_score",
     "peaks_r",
@@ -127,6 +129,9 @@ def as_csv_row(label: str, result: Prediction | XnetError) -> dict[str, str]:
             first_shell_r=f"{result.first_shell.r:.4f}",
             first_shell_r_sigma=f"{result.first_shell.r_sigma:.4f}",
         )
+        if result.first_shell.kinds:
+            likely = result.first_shell.kinds[0]
+            row.update(neighbours=likely.name, neighbours_probability=f"{likely.probability:.3f}")
         if result.first_shell.lower is not None and result.first_shell.upper is not None:
             row.update(
                 first_shell_lower=f"{result.first_shell.lower:.4f}",
