@@ -277,7 +277,7 @@ def evaluate(
     "--model",
     type=click.Path(path_type=Path),
     metavar="BUNDLE",
-    help="Bundle of preset default; the shipped one without it.",
+    help="Bundle of preset default; trained in the report's folder without it.",
 )
 @click.option(
     "--paper-model",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import dataclasses
 import re
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from xnet_exporter.data.paper_numbers import PAPER
 from xnet_exporter.data.sets import read_training_set
 from xnet_exporter.reproduce import folds, running
 from xnet_exporter.reproduce.embedding import explained
+from xnet_exporter.reproduce.material import Material
 from xnet_exporter.reproduce.natoli import resonances, stretched, widened
+from xnet_exporter.reproduce.redrawn import constant, redrawn
 from xnet_exporter.reproduce.running import MAKERS, reproduce
 from xnet_exporter.reproduce.sensitivity import pre_edge_of, pre_edge_scaled
 from xnet_exporter.reproduce.sizes import FULL, QUICK, TINY, Effort
@@ -194,12 +197,34 @@ def test_only_makes_one_section(tiny_set: Path, bundles: dict[str, Path], tmp_pa
     assert "## Uncertainty" not in text
 
 
-def test_paper_preset_is_trained_where_none_is_given(
-    tiny_set: Path, bundles: dict[str, Path], tmp_path: Path
-) -> None:
-    reproduce(tiny_set, tmp_path, TINY, model=bundles["default"], only=("held_out",))
-    made = load_bundle(tmp_path / "runs" / "fe_k_paper")
-    assert (made.members, made.card["training"]["preset"]) == (TINY.members, "paper")
+def test_a_dead_member_is_drawn_again(tiny_set: Path, bundles: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    paper, default = load_bundle(bundles["paper"]), load_bundle(bundles["default"])
+    material = Material(read_training_set(tiny_set), paper, default, None, tmp_path, 0, TINY)
+    seen, other = material.seen
+    members = seen.members.copy()
+    members[:, 0] = members[:1, 0]
+    assert constant(members).tolist()[0]
+    # The predictions are kept with the material once they are made.
+    material.__dict__["seen"] = (dataclasses.replace(seen, members=members), other)
+    alive = members[:, ~constant(members)]
+    found = redrawn(material)
+    assert np.array_equal(found[:, : alive.shape[1]], alive)
+    new = found[:, alive.shape[1] :]
+    assert 1 <= new.shape[1] <= members.shape[1] - alive.shape[1]
+    assert not constant(new).any()
+    # As good as the member was before it was made constant, within what a seed changes.
+    mse = [np.mean((m - seen.targets) ** 2) for m in (new[:, 0], seen.members[:, 0], members[:, 0])]
+    assert mse[0] < 0.5 * (mse[1] + mse[2]) or mse[0] < 2 * mse[1]
+    (tmp_path / "work" / "redrawn.npz").unlink()
+    np.testing.assert_array_equal(redrawn(material), found)
+
+
+def test_presets_are_trained_where_no_bundle_is_given(tiny_set: Path, tmp_path: Path) -> None:
+    reproduce(tiny_set, tmp_path, TINY, only=("held_out",))
+    for preset in ("paper", "default"):
+        made = load_bundle(tmp_path / "runs" / f"fe_k_{preset}")
+        assert (made.members, made.card["training"]["preset"]) == (TINY.members, preset)
 
 
 @pytest.mark.parametrize(
@@ -209,15 +234,22 @@ def test_paper_preset_is_trained_where_none_is_given(
         (["--model", "PAPER"], "is a bundle of preset paper; expected one of preset default"),
         (["--paper-model", "DEFAULT"], "is a bundle of preset default; expected one of preset paper"),
         (["--data", "NOWHERE"], "is not a folder; expected a training set"),
-        ([], "was made from training set"),
+        (["--model", "FE_K"], "was made by an earlier preset default, with another input"),
+        (["--model", "SHIPPED"], "was made from training set"),
     ],
 )
 def test_wrong_use_is_one_line(
-    arguments: list[str], message: str, tiny_set: Path, bundles: dict[str, Path], tmp_path: Path
+    arguments: list[str],
+    message: str,
+    tiny_set: Path,
+    bundles: dict[str, Path],
+    tmp_path: Path,
+    root: Path,
 ) -> None:
     places = {"PAPER": bundles["paper"], "DEFAULT": bundles["default"], "NOWHERE": tmp_path / "nowhere"}
+    places |= {"FE_K": root / "models" / "xnet_models" / "fe_k", "SHIPPED": load_bundle().path}
     words = [str(places.get(word, word)) for word in arguments]
-    default = [] if "--model" in words or not words else ["--model", str(bundles["default"])]
+    default = [] if "--model" in words else ["--model", str(bundles["default"])]
     out = tmp_path / "out"
     done = CliRunner().invoke(
         main, ["reproduce", "--data", str(tiny_set), "--out", str(out), *default, *words]

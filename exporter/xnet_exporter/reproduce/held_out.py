@@ -14,9 +14,9 @@ from xnet_onnx.spectrum import FloatArray
 from ..data.paper_numbers import PAPER
 from ..evaluate.evaluation import NEAR, PeakErrors, peak_errors
 from .drawing import DISTANCE, G2, PAGE, PRESET_COLOURS, PRESET_NAMES, TRUTH, canvas, letter
-from .folds import CONSTANT
 from .material import Material, Seen
-from .parts import Part, bullets, compared, figure, table, text, write_csv
+from .parts import Block, Part, bullets, compared, figure, table, text, write_csv
+from .redrawn import constant, redrawn
 from .statistics import Interval, against, clustered, interval_of, pearson, quantile, shown
 
 __all__ = ["HeldOutErrors", "held_out", "measure"]
@@ -186,40 +186,84 @@ def held_out(material: Material) -> Part:
                     f"{shown(quantile(item.first, 90), '.3f')} Angstrom"
                     for seen, item in zip(material.seen, found, strict=True)
                 )
-                + f". {_constant(material)}"
+                + "."
             ),
+            *_constant(material),
         ),
         tuple(comparisons),
     )
 
 
-def _constant(material: Material) -> str:
-    """How many members predict the same for every spectrum, and what the others are worth alone."""
-    words, without = [], []
-    for seen in material.seen:
-        still = np.ptp(seen.members, axis=0).max(axis=1) < CONSTANT
-        words.append(f"{int(still.sum())} of {still.size} of preset {seen.label}")
-        if not still.any() or np.sum(~still) < 2:
-            continue
-        alive = seen.members[:, ~still]
-        mse = ((alive.mean(axis=1) - seen.targets) ** 2).mean(axis=1)
-        sigma = alive.std(axis=1, ddof=1)
-        inside = np.abs(alive.mean(axis=1) - seen.targets) <= 2 * sigma
-        without.append(
-            f"Of preset {seen.label}, the other {alive.shape[1]} alone have a median MSE of "
-            f"{np.median(mse):.3f}, a mean of {mse.mean():.3f}, a median coverage by two sigma of "
-            f"{np.median(100 * inside.mean(axis=1)):.0f} % and a correlation of sigma and MSE of "
-            f"{pearson(sigma.mean(axis=1), mse):.2f}; the numbers of this report are those of all members, "
-            "as trained."
-        )
-    reason = "their rectified filters have died, and they pull the mean towards the average structure"
-    return " ".join(
-        [
-            f"Members that predict one and the same curve for every held-out spectrum: {', '.join(words)}"
-            + (f" ({reason})." if without else "."),
-            *without,
-        ]
-    )
+def _constant(material: Material) -> list[Block]:
+    """How many members predict the same for every spectrum, and the ensemble without, and with others."""
+    words = [
+        f"{int(still.sum())} of {still.size} of preset {seen.label}"
+        for seen in material.seen
+        for still in [constant(seen.members)]
+    ]
+    said = f"Members that predict one and the same curve for every held-out spectrum: {', '.join(words)}"
+    paper = material.seen[0]
+    dead = constant(paper.members)
+    if not dead.any():
+        return [text(said + ".")]
+    again = redrawn(material)
+    ensembles = {f"as trained ({dead.size} members, {int(dead.sum())} of them constant)": paper.members}
+    if np.sum(~dead) > 1:
+        ensembles[f"the other {int(np.sum(~dead))} alone"] = paper.members[:, ~dead]
+    ensembles[f"the constant ones drawn again ({again.shape[1]} members)"] = again
+    return [
+        text(
+            said
+            + " (their rectified filters have died, and they pull the mean towards the average structure). "
+            "The numbers of this report are those of all members, as trained. Beside them, preset paper "
+            "without the constant members, and with members in their place that were drawn with other seeds "
+            "until enough of them live:"
+        ),
+        table(
+            ("preset paper", *(name for name, _ in _ENSEMBLE)),
+            *(
+                (name, *(show(members, paper) for _, show in _ENSEMBLE))
+                for name, members in ensembles.items()
+                if members.shape[1] > 1
+            ),
+        ),
+    ]
+
+
+def _mse(members: FloatArray, seen: Seen) -> FloatArray:
+    return np.asarray(((members.mean(axis=1) - seen.targets) ** 2).mean(axis=1), dtype=np.float64)
+
+
+def _peak(members: FloatArray, seen: Seen, far: bool) -> str:
+    errors, _, _ = peak_errors(members.mean(axis=1), seen.targets, seen.bundle.r)
+    return shown(quantile(errors.error[(errors.position >= NEAR) == far], 50), ".2f")
+
+
+def _first(members: FloatArray, seen: Seen) -> str:
+    _, first, _ = peak_errors(members.mean(axis=1), seen.targets, seen.bundle.r)
+    return shown(quantile(first, 50), ".3f")
+
+
+def _covered(members: FloatArray, seen: Seen) -> str:
+    inside = np.abs(members.mean(axis=1) - seen.targets) <= 2 * members.std(axis=1, ddof=1)
+    return f"{np.median(100 * inside.mean(axis=1)):.0f}"
+
+
+def _correlation(members: FloatArray, seen: Seen) -> str:
+    return f"{pearson(members.std(axis=1, ddof=1).mean(axis=1), _mse(members, seen)):.2f}"
+
+
+#: What is said of an ensemble with other members.
+_ENSEMBLE: tuple[tuple[str, Callable[[FloatArray, Seen], str]], ...] = (
+    ("MSE, median", lambda members, seen: f"{np.median(_mse(members, seen)):.3f}"),
+    ("MSE, mean", lambda members, seen: f"{_mse(members, seen).mean():.3f}"),
+    ("MSE, coefficient of variation", lambda members, seen: f"{coefficient(_mse(members, seen)):.2f}"),
+    ("peaks 1-3.5 A: error, median (A)", partial(_peak, far=False)),
+    ("peaks 3.5-6 A: error, median (A)", partial(_peak, far=True)),
+    ("first shell: error, median (A)", _first),
+    ("within 2 sigma, median (%)", _covered),
+    ("correlation of sigma and MSE", _correlation),
+)
 
 
 def _tail(material: Material) -> str:

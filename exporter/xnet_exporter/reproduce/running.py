@@ -17,6 +17,7 @@ from xnet_onnx.bundle.load import Bundle, load_bundle
 from xnet_onnx.errors import BundleError, DataSetError, OutputError
 from xnet_onnx.files import write_bytes
 
+from ..calibrate.intervals import calibrate
 from ..data.sets import TrainingSet, read_training_set
 from ..evaluate.evaluation import held_out_rows
 from ..train.presets import PRESETS
@@ -37,6 +38,8 @@ from .uncertainty import uncertainty
 __all__ = ["MAKERS", "reproduce"]
 
 FORMAT = 1
+#: Members from which an ensemble is calibrated: of fewer too few have not seen a spectrum's group.
+TO_CALIBRATE = 8
 MAKERS: dict[str, Callable[[Material], Part]] = {
     "convergence": convergence,
     "learning_curve": learning_curve,
@@ -72,10 +75,9 @@ def reproduce(
         Folder of the report: empty, or of an earlier run from the same set,
         bundles, seed and effort, whose lengthy results are used again.
     effort : Effort
-    model : Path, optional
-        Bundle of preset default; the shipped one by default.
-    paper_model : Path, optional
-        Bundle of preset paper; trained in `out` where none is given.
+    model, paper_model : Path, optional
+        Bundles of preset default and of preset paper; trained in `out` where none
+        is given.
     measured : Path, optional
         Folder of measured spectra; the section is skipped without it.
     only : tuple of str
@@ -103,15 +105,20 @@ def reproduce(
         If `out` holds something else, or cannot be written to.
     """
     rows = read_training_set(data)
-    default = load_bundle(model)
-    given = None if paper_model is None else load_bundle(paper_model)
-    for bundle, preset in ((default, "default"), (given, "paper")):
+    given = {
+        preset: None if path is None else load_bundle(path)
+        for preset, path in (("paper", paper_model), ("default", model))
+    }
+    for preset, bundle in given.items():
         if bundle is not None:
             _check(bundle, preset, rows)
-    _claim(out, rows, default, given, effort, seed)
+    _claim(out, rows, given, effort, seed)
     for name in ("figures", "tables", "sections", "work"):
         (out / name).mkdir(exist_ok=True)
-    paper = _paper_bundle(data, out, effort, seed, tell) if given is None else given
+    paper, default = (
+        _trained(preset, data, out, effort, measured, seed, tell) if bundle is None else bundle
+        for preset, bundle in given.items()
+    )
     material = Material(rows, paper, default, measured, out, seed, effort)
     for name in [name for name in MAKERS if not only or name in only]:
         tell(f"{name} ...")
@@ -124,11 +131,15 @@ def reproduce(
 def _check(bundle: Bundle, preset: str, rows: TrainingSet) -> None:
     """Only a bundle of that preset and that training set will do."""
     found = bundle.card.get("training", {}).get("preset")
-    if found != preset or bundle.axis != PRESETS[preset].axis:
+    if found != preset:
         raise BundleError(
             f"{bundle.path} is a bundle of preset {found}; expected one of preset {preset}: give the "
-            "other one "
-            "with --model and --paper-model, or train one with xnet-onnx train"
+            "other one with --model and --paper-model, or none: it is then trained"
+        )
+    if bundle.axis != PRESETS[preset].axis:
+        raise BundleError(
+            f"{bundle.path} was made by an earlier preset {found}, with another input; expected the input "
+            "of today's: give a bundle of that, or none: it is then trained"
         )
     made_from = bundle.card["training"].get("set_sha256")
     if made_from != rows.sha256:
@@ -146,17 +157,15 @@ def _identity(bundle: Bundle | None) -> dict[str, str] | None:
     return {"title": bundle.title, "files": json.dumps(bundle.card["files"], sort_keys=True)}
 
 
-def _claim(
-    out: Path, rows: TrainingSet, default: Bundle, paper: Bundle | None, effort: Effort, seed: int
-) -> None:
+def _claim(out: Path, rows: TrainingSet, given: dict[str, Bundle | None], effort: Effort, seed: int) -> None:
     """Refuse to mix reports: `out` must be empty, or hold one from the same things."""
     configuration = json.loads(
         json.dumps(
             {
                 "format": FORMAT,
                 "training set": rows.sha256,
-                "default bundle": _identity(default),
-                "paper bundle": _identity(paper),
+                "default bundle": _identity(given["default"]),
+                "paper bundle": _identity(given["paper"]),
                 "effort": dataclasses.asdict(effort),
                 "seed": seed,
             }
@@ -186,24 +195,36 @@ def _claim(
             )
 
 
-def _paper_bundle(data: Path, out: Path, effort: Effort, seed: int, tell: Callable[[str], None]) -> Bundle:
-    """Train and export preset paper in `out`, or take what an earlier run made there."""
-    run, bundle = out / "runs" / "paper", out / "runs" / "fe_k_paper"
+def _trained(
+    preset: str,
+    data: Path,
+    out: Path,
+    effort: Effort,
+    measured: Path | None,
+    seed: int,
+    tell: Callable[[str], None],
+) -> Bundle:
+    """Train and export a preset in `out`, or take what an earlier run made there; ours is calibrated too."""
+    run, bundle = out / "runs" / preset, out / "runs" / f"fe_k_{preset}"
     if not (bundle / "bundle.json").is_file():
-        tell("training preset paper ...")
+        tell(f"training preset {preset} ...")
         if not (run / "run.json").is_file():
-            preset = PRESETS["paper"]
             train(
                 data,
                 run,
-                preset,
+                PRESETS[preset],
                 members=effort.members,
                 seed=seed,
                 epochs=effort.member_epochs,
                 resume=(run / "started.json").is_file(),
             )
-        export_run(run, bundle, name="fe_k_paper", version=__version__)
-    return load_bundle(bundle)
+        export_run(run, bundle, name=f"fe_k_{preset}", version=__version__)
+    made = load_bundle(bundle)
+    if preset == "default" and made.calibration is None and effort.members >= TO_CALIBRATE:
+        tell("calibrating ...")
+        calibrate(bundle, data, [] if measured is None else [measured])
+        made = load_bundle(bundle)
+    return made
 
 
 def _facts(material: Material, command: str) -> list[tuple[str, str]]:
