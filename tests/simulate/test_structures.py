@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from xnet_exporter.structures.cluster import (
     Cluster,
     Rejected,
+    Shell,
     check_cluster,
     first_shell,
     read_clusters,
@@ -174,7 +175,6 @@ def test_complexes_are_whole_and_the_same_for_a_seed() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_complex_with_clashing_atoms_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Noise of the positions can bring hydrogen atoms together after the assembly has been checked."""
     pytest.importorskip("rdkit")
@@ -231,3 +231,85 @@ def test_alloys_have_metal_distances() -> None:
         shell = first_shell(cluster.distances, cluster.numbers)
         assert 8 <= shell.size <= 18
         assert 2.2 < cluster.distances[shell].mean() < 3.2
+
+
+def test_minerals_are_drawn_with_the_first_shell_asked_for() -> None:
+    pytest.importorskip("larixite")
+    pytest.importorskip("pymatgen")
+    from xnet_exporter.structures.draw import draw
+
+    found = list(draw("Ni", "minerals", 3, 1, Shell(4, "S")))
+    assert len(found) == 3
+    for item in found:
+        shell = first_shell(item.distances, item.numbers)
+        assert item.numbers[shell].tolist().count(16) >= 2
+        assert shell.size == 4
+
+
+@pytest.mark.slow
+def test_complexes_are_drawn_with_the_first_shell_asked_for() -> None:
+    pytest.importorskip("rdkit")
+    pytest.importorskip("pymatgen")
+    from xnet_exporter.structures.draw import draw
+
+    for item in draw("Fe", "complexes", 9, 1, Shell(4, "Cl")):
+        shell = first_shell(item.distances, item.numbers)
+        assert shell.size == 4
+        assert item.numbers[shell].tolist().count(17) >= 2
+    with pytest.raises(StructureError, match="no complex of Fe with coordination 12 and neighbour Au"):
+        list(draw("Fe", "complexes", 1, 1, Shell(12, "Au")))
+
+
+@pytest.mark.slow
+def test_one_complex_in_eight_has_two_metals_and_leaves_the_others_as_they_are() -> None:
+    pytest.importorskip("rdkit")
+    pytest.importorskip("pymatgen")
+    from xnet_exporter.structures.draw import draw
+
+    first, again = (list(draw("Cu", "complexes", 8, 3)) for _ in range(2))
+    assert [item.id for item in first] == [*(f"Cu-built-3-{n}" for n in range(1, 8)), "Cu-bridged-3-1"]
+    assert all(a.positions.tobytes() == b.positions.tobytes() for a, b in zip(first, again, strict=True))
+    bridged = first[-1]
+    assert bridged.source == "built"
+    assert bridged.numbers.tolist().count(29) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("kind", range(9))
+def test_bridges_have_the_angles_and_distances_of_crystals(
+    kind: int, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("rdkit")
+    pytest.importorskip("pymatgen")
+    from xnet_exporter.structures import bridges
+    from xnet_exporter.structures.assemble import assemble
+
+    bridge = bridges.BRIDGES[kind]
+    monkeypatch.setattr(bridges, "BRIDGES", (bridge,))
+    element = "Cu" if bridge.angle is None else "Fe"
+    rng = np.random.default_rng(seed)
+    built = plan = None
+    while built is None:
+        plan = bridges.draw_bridged(element, rng)
+        built = None if plan is None else assemble(plan, rng)
+    assert plan is not None
+    assert plan.bridged is not None
+    numbers, positions = built
+    apart = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    assert numbers[:2].tolist() == [26, 26]
+    # Two in a rhombus, the first of others; carboxylates have no atom on both metals.
+    count = plan.bridged.count
+    shared = np.flatnonzero((apart[0] < 2.75) & (apart[1] < 2.75) & (numbers > 1) & (numbers < 26))
+    assert shared.size == (0 if bridge.angle is None else count if count < 3 else 1)
+    if bridge.angle is None:
+        low, high = bridge.apart[element]
+        assert low - 0.05 < apart[0, 1] < high + 0.05
+        assert first_shell(apart[0], numbers).size >= 4
+    for atom in shared:
+        a, b = apart[0, atom], apart[1, atom]
+        angle = np.degrees(np.arccos((a**2 + b**2 - apart[0, 1] ** 2) / (2 * a * b)))
+        assert bridge.angle is not None
+        assert bridge.angle[0] - 8 < angle < bridge.angle[1] + 8
+    heavy = np.flatnonzero(numbers > 1)
+    assert (apart[np.ix_(heavy, heavy)] + 9 * np.eye(heavy.size)).min() > 1.05

@@ -48,22 +48,41 @@ def _require(command: str, *modules: str) -> None:
     help="Clusters to draw from each of minerals and complexes; of a file, all sites are taken.",
 )
 @click.option(
+    "--coordination",
+    type=click.IntRange(1, 12),
+    help="Draw only sites with so many neighbours in the first shell.",
+)
+@click.option(
+    "--neighbour", metavar="SYMBOL", help="Draw only sites whose first shell is of this element, or mostly."
+)
+@click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every random number."
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="FILE.extxyz", help="File of clusters."
 )
-def structures(element: str, sources: tuple[str, ...], number: int, seed: int, out: Path) -> None:
+def structures(
+    element: str,
+    sources: tuple[str, ...],
+    number: int,
+    coordination: int | None,
+    neighbour: str | None,
+    seed: int,
+    out: Path,
+) -> None:
     """Make clusters around an absorber, for simulate."""
     symbol = as_element(element)
     if symbol is None:
         raise StructureError(f"--element {element} is no element; expected a symbol such as Fe")
+    around = None if neighbour is None else as_element(neighbour)
+    if neighbour is not None and around is None:
+        raise StructureError(f"--neighbour {neighbour} is no element; expected a symbol such as O")
     drawn = [source for source in sources if source in DRAWN]
     files = _files([source for source in sources if source not in DRAWN])
     _require("structures", "ase", *(("pymatgen",) if drawn else ()))
     _require("structures", *(("larixite",) if "minerals" in drawn else ()))
     _require("structures", *(("rdkit",) if "complexes" in drawn else ()))
-    from ..structures.cluster import Cluster, Rejected, write_clusters
+    from ..structures.cluster import Cluster, Rejected, Shell, write_clusters
     from ..structures.cutting import clusters_in_file
     from ..structures.draw import draw
 
@@ -80,7 +99,7 @@ def structures(element: str, sources: tuple[str, ...], number: int, seed: int, o
             rejected.append(Rejected(path.name, str(error)))
     for source in drawn:
         with click.progressbar(
-            draw(symbol, source, number, seed),
+            draw(symbol, source, number, seed, Shell(coordination, around)),
             length=number,
             label=source,
             file=sys.stderr,

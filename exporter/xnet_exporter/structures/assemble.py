@@ -1,11 +1,13 @@
 """From a geometry and ligands to atoms: distance geometry, then a force field under the metal's constraints.
 
-An iron atom stands for every metal here: only its distances, which are given, tell them apart.
+An iron atom stands for every metal here: only its distances, which are given, tell them apart. A complex
+has one metal, or two of a kind that share bridging ligands.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +25,28 @@ __all__ = ["Plan", "assemble"]
 LARGEST = 230
 #: How far the distance of a pi ligand's atom, and of another donor, may be from the one drawn, in Angstrom.
 PI_WIDTH, WIDTH = 0.03, 0.008
+#: Distance of the two oxygen atoms of a carboxylate, in Angstrom.
+BITE = 2.22
+
+
+@dataclass(frozen=True)
+class Bridged:
+    """How two metals share ligands.
+
+    Parameters
+    ----------
+    count : int
+        The first so many ligands of a plan are bridges: of one donor, bound to both metals, or of two, one
+        for each. The other ligands are on each metal.
+    angle : float, optional
+        Metal - donor - metal in degrees, at the first bridge.
+    apart : float, optional
+        Distance of the metals in Angstrom, where no angle gives it.
+    """
+
+    count: int
+    angle: float | None = None
+    apart: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +66,8 @@ class Plan:
         Sites of Jahn-Teller elongation.
     elongation : float
         By how much, in Angstrom.
+    bridged : Bridged, optional
+        Of two metals; both have the geometry, the sites and the radius.
     """
 
     geometry: str
@@ -50,6 +76,16 @@ class Plan:
     radius: float
     elongated: tuple[int, ...] = ()
     elongation: float = 0.0
+    bridged: Bridged | None = None
+
+    @property
+    def metals(self) -> int:
+        """How many."""
+        return 1 if self.bridged is None else 2
+
+    def bridges(self, place: int) -> bool:
+        """Whether a ligand is bound to two metals."""
+        return self.bridged is not None and place < self.bridged.count
 
 
 class _Bounds:
@@ -67,15 +103,30 @@ class _Bounds:
         return float(self.matrix[j, i]), float(self.matrix[i, j])
 
 
+@dataclass(frozen=True)
+class _Link:
+    """A metal's bond: metal, donor (atoms), place of the ligand in the plan, the site, length in Angstrom."""
+
+    metal: int
+    atom: int
+    place: int
+    site: int
+    length: float
+
+
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """The molecule in the making: atom 0 is the metal, `donors` are (atom, ligand, place in the ligand)."""
+    """The molecule in the making: the metals are its first atoms."""
 
     molecule: Any
     numbers: IntArray
     bonds: IntArray
-    donors: list[tuple[int, int, int]]
-    distance: dict[int, float]
+    links: list[_Link]
+
+    @property
+    def donors(self) -> set[int]:
+        """Atoms bound to a metal."""
+        return {link.atom for link in self.links}
 
 
 def _third_side(a: float, b: float, degrees: float) -> float:
@@ -85,22 +136,26 @@ def _third_side(a: float, b: float, degrees: float) -> float:
 def _put_together(plan: Plan, rng: np.random.Generator) -> _Parts | None:
     from rdkit import Chem
 
-    molecule: Any = Chem.MolFromSmiles("[Fe]")
-    donors, distance, drawn = [], {}, {}
+    molecule: Any = Chem.MolFromSmiles(".".join(["[Fe]"] * plan.metals))
+    links: list[_Link] = []
     for place, ligand in enumerate(plan.ligands):
-        start = molecule.GetNumAtoms()
-        molecule = Chem.CombineMols(molecule, ligand.molecule)
-        for k, donor in enumerate(ligand.donors):
-            kind = ligand.class_of(ligand.molecule.GetAtomWithIdx(donor))
-            mean, spread = donor_distance(kind, plan.radius)
-            one_for_all = ligand.pi or ligand.donor_class == "porN"
-            if (kind, place) not in drawn or not one_for_all:
-                drawn[kind, place] = mean + spread * float(rng.standard_normal())
-            length = drawn[kind, place] + (0.0 if ligand.pi else 0.01 * float(rng.standard_normal()))
-            if plan.sites is not None and not ligand.pi and plan.sites[place][k] in plan.elongated:
-                length += plan.elongation
-            donors.append((start + donor, place, k))
-            distance[start + donor] = length
+        shared = plan.bridges(place)
+        drawn: dict[str, float] = {}
+        for metal in range(1 if shared else plan.metals):
+            start = molecule.GetNumAtoms()
+            molecule = Chem.CombineMols(molecule, ligand.molecule)
+            one_for_all = shared or ligand.pi or ligand.donor_class == "porN"
+            for k, (to, donor) in enumerate(_bonds(ligand, metal, shared)):
+                kind = ligand.class_of(ligand.molecule.GetAtomWithIdx(donor))
+                mean, spread = donor_distance(kind, plan.radius)
+                if kind not in drawn or not one_for_all:
+                    drawn[kind] = mean + spread * float(rng.standard_normal())
+                length = drawn[kind] + (0.0 if ligand.pi else 0.01 * float(rng.standard_normal()))
+                site = -1
+                if plan.sites is not None and not ligand.pi:
+                    site = plan.sites[place][0 if shared else k]
+                    length += plan.elongation if site in plan.elongated else 0.0
+                links.append(_Link(to, start + donor, place, site, length))
     for atom in molecule.GetAtoms():
         atom.SetAtomMapNum(0)
     molecule = Chem.AddHs(molecule)
@@ -109,10 +164,17 @@ def _put_together(plan: Plan, rng: np.random.Generator) -> _Parts | None:
         return None
     numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()], dtype=np.int64)
     bonds = np.asarray(Chem.GetDistanceMatrix(molecule)).astype(np.int64)
-    return _Parts(molecule, numbers, bonds, donors, distance)
+    return _Parts(molecule, numbers, bonds, links)
 
 
-def _keep_ligands_apart(bounds: _Bounds, parts: _Parts) -> None:
+def _bonds(ligand: Ligand, metal: int, shared: bool) -> list[tuple[int, int]]:
+    """Metal and donor of each bond of one copy of a ligand."""
+    if not shared:
+        return [(metal, donor) for donor in ligand.donors]
+    return list(enumerate(ligand.donors if len(ligand.donors) == 2 else ligand.donors * 2))
+
+
+def _keep_ligands_apart(bounds: _Bounds, parts: _Parts, metals: int) -> None:
     from rdkit import Chem
 
     fragment = np.zeros(len(parts.numbers), dtype=np.int64)
@@ -122,7 +184,7 @@ def _keep_ligands_apart(bounds: _Bounds, parts: _Parts) -> None:
     for i, j in np.argwhere(np.triu(fragment[:, None] != fragment[None], 1)).tolist():
         low = (
             (2.4 if hydrogen[j] else 2.35)
-            if i == 0
+            if i < metals
             else (2.7, 2.35, 2.0)[int(hydrogen[i]) + int(hydrogen[j])]
         )
         bounds.set(i, j, low, 18.0)
@@ -132,6 +194,8 @@ def _angle_at_donor(ligand: Ligand, atom: Any) -> tuple[float, float]:
     """Range of the angle metal - donor - next atom, in degrees."""
     from rdkit.Chem import HybridizationType
 
+    if "bridge" in ligand.traits:
+        return (118, 138) if len(ligand.donors) > 1 else (104, 138)
     hybrid, several = atom.GetHybridization(), ligand.denticity > 1
     if "straight" in ligand.traits:
         return 168, 180
@@ -168,36 +232,79 @@ def _angle_at_metal(
 
 
 def _bind(bounds: _Bounds, parts: _Parts, plan: Plan) -> None:
-    """Bounds of what is bound to the metal: donors, the atoms next to them, donors among themselves."""
-    distance, chosen = parts.distance, plan.ligands
-    for atom, place, _ in parts.donors:
-        width = PI_WIDTH if chosen[place].pi else WIDTH
-        bounds.set(0, atom, distance[atom] - width, distance[atom] + width)
-        if chosen[place].pi:
+    """Bounds of what is bound to a metal: donors, the atoms next to them, donors among themselves."""
+    chosen, donors = plan.ligands, parts.donors
+    for link in parts.links:
+        width = PI_WIDTH if chosen[link.place].pi else WIDTH
+        bounds.set(link.metal, link.atom, link.length - width, link.length + width)
+        if chosen[link.place].pi:
             continue
-        donor = parts.molecule.GetAtomWithIdx(atom)
-        low, high = _angle_at_donor(chosen[place], donor)
+        donor = parts.molecule.GetAtomWithIdx(link.atom)
+        low, high = _angle_at_donor(chosen[link.place], donor)
         for neighbour in donor.GetNeighbors():
             index = neighbour.GetIdx()
-            if index not in distance:
-                bond = sum(bounds.get(atom, index)) / 2
-                a = distance[atom]
-                bounds.set(0, index, _third_side(a, bond, low), _third_side(a, bond, high))
+            if index not in donors:
+                bond = sum(bounds.get(link.atom, index)) / 2
+                a = link.length
+                bounds.set(link.metal, index, _third_side(a, bond, low), _third_side(a, bond, high))
     between = None if plan.sites is None else angles(plan.geometry)
-    for (a, one, k), (b, other, m) in itertools.combinations(parts.donors, 2):
-        if between is None or plan.sites is None:
-            if one != other:
-                stacked = chosen[one].pi and chosen[other].pi
-                bounds.set(a, b, 2.95 if stacked else 2.6, distance[a] + distance[b])
+    for one, other in _pairs(parts):
+        a, b = one.length, other.length
+        if between is None:
+            if one.place != other.place:
+                stacked = chosen[one.place].pi and chosen[other.place].pi
+                bounds.set(one.atom, other.atom, 2.95 if stacked else 2.6, a + b)
             continue
-        ideal = float(between[plan.sites[one][k], plan.sites[other][m]])
-        low, high = _angle_at_metal(chosen, one, other, ideal, int(parts.bonds[a, b]))
-        bounds.set(
-            a,
-            b,
-            _third_side(distance[a], distance[b], low),
-            _third_side(distance[a], distance[b], high),
+        ideal = float(between[one.site, other.site])
+        low, high = _angle_at_metal(
+            chosen, one.place, other.place, ideal, int(parts.bonds[one.atom, other.atom])
         )
+        if plan.bridged is not None:
+            low, high = _angle_of_bridged(plan, one, other, low, high)
+        bounds.set(one.atom, other.atom, _third_side(a, b, low), _third_side(a, b, high))
+    if plan.bridged is not None:
+        apart = _metals_apart(parts, plan.bridged)
+        bounds.set(0, 1, apart - WIDTH, apart + WIDTH)
+        for metal, atom, least in _across(parts, plan.bridged):
+            bounds.set(metal, atom, least, apart + bounds.get(1 - metal, atom)[1])
+
+
+def _across(parts: _Parts, bridged: Bridged) -> list[tuple[int, int, float]]:
+    """For bridges of two donors: a metal, the other metal's donor, and how far apart they are at least.
+
+    Metals and carboxylate lie in a plane, or nearly.
+    """
+    apart = _metals_apart(parts, bridged)
+    shared = [link for link in parts.links if link.place < bridged.count]
+    alone = Counter(link.atom for link in shared)
+    return [
+        (1 - link.metal, link.atom, float(np.sqrt(link.length**2 + BITE * apart)) - 0.15)
+        for link in shared
+        if alone[link.atom] == 1
+    ]
+
+
+def _pairs(parts: _Parts) -> list[tuple[_Link, _Link]]:
+    """Every two bonds of one metal."""
+    return [(one, other) for one, other in itertools.combinations(parts.links, 2) if one.metal == other.metal]
+
+
+def _angle_of_bridged(plan: Plan, one: _Link, other: _Link, low: float, high: float) -> tuple[float, float]:
+    """The range of an angle donor - metal - donor where bridges turn a polyhedron's angles."""
+    bridged = plan.bridged
+    if bridged is not None and plan.bridges(one.place) and plan.bridges(other.place):
+        if bridged.count == 2 and bridged.angle is not None:
+            # The two metals and the two donors are a rhombus, flat or a little folded.
+            return 180 - bridged.angle - 6, 180 - bridged.angle
+        return low, high
+    return max(low - 8, 55), min(high + 8, 180)
+
+
+def _metals_apart(parts: _Parts, bridged: Bridged) -> float:
+    if bridged.apart is not None:
+        return bridged.apart
+    one, other = parts.links[:2]
+    return _third_side(one.length, other.length, bridged.angle or 180)
 
 
 def _embed(parts: _Parts, bounds: _Bounds, seed: int) -> int:
@@ -226,41 +333,55 @@ def _relax(parts: _Parts, bounds: _Bounds, plan: Plan, conformer: int) -> bool:
     )
     if field is None:
         return False
-    for atom, place, _ in parts.donors:
-        length = parts.distance[atom]
-        field.UFFAddDistanceConstraint(0, atom, False, length - 0.002, length + 0.002, 8000.0)
-        if plan.ligands[place].pi:
+    donors = parts.donors
+    for link in parts.links:
+        field.UFFAddDistanceConstraint(
+            link.metal, link.atom, False, link.length - 0.002, link.length + 0.002, 8000.0
+        )
+        if plan.ligands[link.place].pi:
             continue
-        for neighbour in parts.molecule.GetAtomWithIdx(atom).GetNeighbors():
-            if neighbour.GetIdx() not in parts.distance:
-                low, high = bounds.get(0, neighbour.GetIdx())
-                field.UFFAddDistanceConstraint(0, neighbour.GetIdx(), False, low, high, 300.0)
+        for neighbour in parts.molecule.GetAtomWithIdx(link.atom).GetNeighbors():
+            if neighbour.GetIdx() not in donors:
+                low, high = bounds.get(link.metal, neighbour.GetIdx())
+                field.UFFAddDistanceConstraint(link.metal, neighbour.GetIdx(), False, low, high, 300.0)
     if plan.sites is not None:
-        for (a, _, _), (b, _, _) in itertools.combinations(parts.donors, 2):
+        for one, other in _pairs(parts):
+            a, b = one.atom, other.atom
             field.UFFAddDistanceConstraint(a, b, False, *bounds.get(a, b), 300.0)
+    if plan.bridged is not None:
+        field.UFFAddDistanceConstraint(0, 1, False, *bounds.get(0, 1), 8000.0)
+        for metal, atom, _ in _across(parts, plan.bridged):
+            field.UFFAddDistanceConstraint(metal, atom, False, *bounds.get(metal, atom), 300.0)
     field.Initialize()
     field.Minimize(maxIts=400)
     return True
 
 
-def _is_sound(parts: _Parts, positions: FloatArray) -> bool:
+def _is_sound(parts: _Parts, positions: FloatArray, plan: Plan) -> bool:
     """Whether every distance is one that a real complex could have."""
-    distance = np.linalg.norm(positions, axis=1)
-    if any(abs(distance[atom] - length) > 0.12 for atom, length in parts.distance.items()):
+    apart = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    if any(abs(apart[link.metal, link.atom] - link.length) > 0.12 for link in parts.links):
         return False
     heavy = parts.numbers > 1
     bound = np.zeros(len(heavy), dtype=bool)
-    bound[list(parts.distance)] = True
-    on_donor = (parts.bonds[:, bound] == 1).any(axis=1) & ~heavy & (distance < 2.6)
-    free = ~bound & ~on_donor
-    free[0] = False
-    if (distance[free] < np.where(heavy[free], 2.25, 2.05)).any():
+    bound[list(parts.donors)] = True
+    near_donor = (parts.bonds[:, bound] == 1).any(axis=1) & ~heavy
+    across = [] if plan.bridged is None else _across(parts, plan.bridged)
+    if any(apart[metal, atom] < least - 0.1 for metal, atom, least in across):
         return False
-    apart = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    metals = plan.metals
+    for metal in range(metals):
+        distance = apart[metal]
+        mine = np.zeros(len(heavy), dtype=bool)
+        mine[[link.atom for link in parts.links if link.metal == metal]] = True
+        free = ~mine & ~(near_donor & (distance < 2.6))
+        free[:metals] = False
+        if (distance[free] < np.where(heavy[free], 2.25, 2.05)).any():
+            return False
     if (apart[parts.bonds == 1] > 2.6).any():
         return False
     far = parts.bonds > 3
-    far[0] = far[:, 0] = False
+    far[:metals] = far[:, :metals] = False
     both = heavy[:, None] & heavy[None]
     donors = bound[:, None] & bound[None]
     return not ((far & both & ~donors & (apart < 2.45)).any() or (far & ~both & (apart < 1.65)).any())
@@ -277,7 +398,8 @@ def assemble(plan: Plan, rng: np.random.Generator) -> tuple[IntArray, FloatArray
     Returns
     -------
     numbers, positions : ndarray, shape (n,) and (n, 3), or None
-        The metal, as iron, first and at the origin; None where it cannot be built without clashes.
+        The metals, as iron, first, and the first at the origin; None where it cannot be built without
+        clashes.
     """
     from rdkit.Chem import rdDistGeom
 
@@ -285,15 +407,16 @@ def assemble(plan: Plan, rng: np.random.Generator) -> tuple[IntArray, FloatArray
     if parts is None:
         return None
     bounds = _Bounds(np.asarray(rdDistGeom.GetMoleculeBoundsMatrix(parts.molecule)))
-    _keep_ligands_apart(bounds, parts)
+    _keep_ligands_apart(bounds, parts, plan.metals)
     _bind(bounds, parts, plan)
     conformer = _embed(parts, bounds, int(rng.integers(1, 2**30)))
     if conformer < 0 or not _relax(parts, bounds, plan, conformer):
         return None
     positions = np.asarray(parts.molecule.GetConformer(conformer).GetPositions(), dtype=np.float64)
     positions -= positions[0]
-    for atom, place, _ in parts.donors:
+    for link in parts.links:
         # Donors of one atom give way to each other's repulsion; nothing hangs on them.
-        if plan.ligands[place].molecule.GetNumAtoms() == 1:
-            positions[atom] *= parts.distance[atom] / np.linalg.norm(positions[atom])
-    return (parts.numbers, positions) if _is_sound(parts, positions) else None
+        if plan.ligands[link.place].molecule.GetNumAtoms() == 1 and not plan.bridges(link.place):
+            bond = positions[link.atom] - positions[link.metal]
+            positions[link.atom] = positions[link.metal] + bond * (link.length / np.linalg.norm(bond))
+    return (parts.numbers, positions) if _is_sound(parts, positions, plan) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,13 @@ from xnet_onnx.files import write_bytes
 from xnet_onnx.spectrum import FloatArray
 
 __all__ = [
+    "ANY",
     "RADIUS",
     "Cluster",
     "Rejected",
+    "Shell",
     "check_cluster",
+    "commonest",
     "extxyz",
     "first_shell",
     "read_clusters",
@@ -100,6 +104,40 @@ def first_shell(distances: FloatArray, numbers: IntArray) -> IntArray:
     d = distances[order]
     ends = np.flatnonzero((np.diff(d) > 0.35) | (d[1:] > d[0] + 0.7))
     return order[: ends[0] + 1] if ends.size else order
+
+
+@dataclass(frozen=True)
+class Shell:
+    """What is asked of the first shell of clusters to be drawn; None asks nothing.
+
+    Parameters
+    ----------
+    coordination : int, optional
+        Number of neighbours.
+    neighbour : str, optional
+        Symbol of the commonest one.
+    """
+
+    coordination: int | None = None
+    neighbour: str | None = None
+
+    def __str__(self) -> str:
+        parts = [] if self.coordination is None else [f"coordination {self.coordination}"]
+        return " and ".join([*parts, *([] if self.neighbour is None else [f"neighbour {self.neighbour}"])])
+
+    def fits(self, numbers: IntArray) -> bool:
+        """Whether a shell of these atomic numbers is such a one."""
+        if self.coordination is not None and len(numbers) != self.coordination:
+            return False
+        return self.neighbour is None or (len(numbers) > 0 and commonest(numbers) == self.neighbour)
+
+
+ANY = Shell()
+
+
+def commonest(numbers: IntArray) -> str:
+    """Symbol of the commonest element among atomic numbers, of equal ones the first."""
+    return SYMBOLS[Counter(numbers.tolist()).most_common(1)[0][0] - 1]
 
 
 def check_cluster(cluster: Cluster) -> None:

@@ -1,9 +1,9 @@
-"""Mononuclear complexes of a metal: a charge, a geometry and ligands drawn at random, then assembled."""
+"""Complexes of a metal: a charge, a geometry and ligands drawn at random, then assembled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -11,86 +11,20 @@ from xnet_onnx.edges import SYMBOLS
 from xnet_onnx.errors import StructureError
 
 from .assemble import Plan, assemble
-from .cluster import RADIUS, Cluster, check_cluster
+from .bridges import draw_bridged
+from .cluster import ANY, RADIUS, Cluster, IntArray, Shell, check_cluster, first_shell
 from .geometries import GEOMETRIES, assign_sites
 from .ligands import IRON_RADII, Ligand, ligands
 from .radii import shannon_radius
+from .states import STATES, State
 
-__all__ = ["STATES", "State", "complexes"]
-
-
-@dataclass(frozen=True)
-class State:
-    """A charge of a metal, and where it is found.
-
-    Parameters
-    ----------
-    charge : int
-    weight : float
-        How often it is drawn.
-    geometries : dict of str to float
-        How often each polyhedron is.
-    oxo : float
-        Share of complexes that are given terminal oxo ligands.
-    low_spin : float
-        Share in low spin, where the element has one.
-    elongated : bool
-        Jahn-Teller elongation along one axis of an octahedron or pyramid.
-    """
-
-    charge: int
-    weight: float
-    geometries: dict[str, float]
-    oxo: float = 0.0
-    low_spin: float = 0.0
-    elongated: bool = False
+__all__ = ["complexes"]
 
 
-_MOST = {"oct": 0.5, "tet": 0.2, "spy": 0.1, "tbp": 0.12, "sqp": 0.02, "tpl": 0.03, "pbp": 0.02, "tpr": 0.01}
-_OCTAHEDRAL = {"oct": 0.85, "spy": 0.1, "tbp": 0.05}
-_OXO = {"tet": 0.5, "spy": 0.25, "oct": 0.15, "tbp": 0.1}
-
-#: Charges by element.
-STATES: dict[str, tuple[State, ...]] = {
-    "Ti": (
-        State(4, 5, {"tet": 0.45, "oct": 0.4, "tbp": 0.1, "spy": 0.05}, oxo=0.15),
-        State(3, 1, _OCTAHEDRAL),
-    ),
-    "V": (
-        State(5, 4, _OXO, oxo=0.85),
-        State(4, 3, {"spy": 0.6, "oct": 0.3, "tet": 0.1}, oxo=0.8),
-        State(3, 2, _OCTAHEDRAL),
-    ),
-    "Cr": (
-        State(6, 3, {"tet": 0.9, "oct": 0.05, "tbp": 0.05}, oxo=1.0),
-        State(3, 6, {"oct": 0.95, "spy": 0.05}),
-        State(2, 1, {"oct": 0.5, "sqp": 0.3, "tet": 0.2}, elongated=True),
-    ),
-    "Mn": (
-        State(2, 5, _MOST),
-        State(3, 3, {"oct": 0.75, "spy": 0.25}, elongated=True),
-        State(4, 2, {"oct": 1.0}, oxo=0.2),
-        State(7, 0.5, {"tet": 1.0}, oxo=1.0),
-    ),
-    "Fe": (
-        State(2, 5, _MOST, low_spin=0.45),
-        State(3, 5, _MOST, oxo=0.03, low_spin=0.4),
-        State(4, 0.5, {"oct": 0.7, "tet": 0.3}, oxo=0.7, low_spin=1.0),
-    ),
-    "Co": (
-        State(2, 5, {"oct": 0.4, "tet": 0.4, "tbp": 0.1, "sqp": 0.05, "spy": 0.05}, low_spin=0.15),
-        State(3, 5, {"oct": 0.95, "spy": 0.05}, low_spin=0.97),
-    ),
-    "Ni": (
-        State(2, 1, {"oct": 0.45, "sqp": 0.3, "tet": 0.15, "spy": 0.05, "tbp": 0.05}),
-    ),
-    "Cu": (
-        State(1, 4, {"tet": 0.5, "tpl": 0.35, "lin": 0.15}),
-        State(2, 6, {"oct": 0.3, "spy": 0.3, "sqp": 0.3, "tbp": 0.1}, elongated=True),
-    ),
-    "Zn": (State(2, 1, {"tet": 0.55, "oct": 0.25, "tbp": 0.12, "spy": 0.08}),),
-}  # fmt: skip
-
+#: After so many draws without a first shell of the kind asked for, there is none.
+PATIENCE = 20_000
+#: One of so many complexes has two metals.
+BRIDGED_EVERY = 8
 #: How often a complex is one of pi ligands; too few electrons, or too many, and there are hardly any.
 PI_SHARE = {
     "Fe": 0.22,
@@ -138,7 +72,7 @@ _MULTIPLE = {"oxo", "NAr", "NtBu", "NO", "O2", "H"}
 _CARBON_ACCEPTORS = {"CO", "CN", "NO", "CNtBu", "CNPh", "CNXyl", "CNMe"}
 
 
-def complexes(element: str, rng: np.random.Generator, seed: int = 0) -> Iterator[Cluster]:
+def complexes(element: str, rng: np.random.Generator, seed: int = 0, shell: Shell = ANY) -> Iterator[Cluster]:
     """Draw complexes without end.
 
     Parameters
@@ -148,38 +82,89 @@ def complexes(element: str, rng: np.random.Generator, seed: int = 0) -> Iterator
     rng : numpy.random.Generator
     seed : int
         For the ids alone.
+    shell : Shell
+        Only complexes with such a first shell.
 
     Yields
     ------
     Cluster
         Atoms within 6.6 Angstrom of the metal. `name` is geometry:ligand+ligand+..., `id` is
-        ELEMENT-built-seed-number.
+        ELEMENT-built-seed-number; ELEMENT-bridged-seed-number for those of two metals, one in
+        `BRIDGED_EVERY` as long as there are any with such a shell.
+
+    Raises
+    ------
+    StructureError
+        If no such shell is drawn in `PATIENCE` attempts.
     """
-    number = 0
-    while True:
-        plan = _draw_pi(element, rng) if rng.random() < PI_SHARE[element] else _draw_plan(element, rng)
-        built = None if plan is None else assemble(plan, rng)
-        if plan is None or built is None:
+    # Numbers of their own, so that they leave the others as they are without them.
+    bridged = _assembled(element, rng.spawn(1)[0], f"{element}-bridged-{seed}", shell, draw_bridged)
+    of_one = _assembled(element, rng, f"{element}-built-{seed}", shell, _draw)
+    for count, cluster in enumerate(of_one, start=1):
+        yield cluster
+        if count % (BRIDGED_EVERY - 1) == 0:
+            yield from islice(bridged, 1)
+    raise StructureError(
+        f"no complex of {element} with {shell} in {PATIENCE} attempts; expected a coordination number and a "
+        "neighbour that ligands can give"
+    )
+
+
+def _draw(element: str, rng: np.random.Generator) -> Plan | None:
+    return _draw_pi(element, rng) if rng.random() < PI_SHARE[element] else _draw_plan(element, rng)
+
+
+def _assembled(
+    element: str,
+    rng: np.random.Generator,
+    identity: str,
+    shell: Shell,
+    draw: Callable[[str, np.random.Generator], Plan | None],
+) -> Iterator[Cluster]:
+    """Draw and assemble, until `PATIENCE` draws in a row gave no complex with such a first shell."""
+    number, attempts = 0, 0
+    while attempts < PATIENCE:
+        attempts += 1
+        plan = draw(element, rng)
+        if plan is None or not shell.fits(_donors(plan)):
+            continue
+        built = assemble(plan, rng)
+        if built is None:
             continue
         numbers, positions = built
         noise = rng.normal(0, 0.015, positions.shape) * (numbers != 1)[:, None]
         positions = positions + noise
         positions -= positions[0]
+        numbers = numbers.copy()
+        numbers[: plan.metals] = SYMBOLS.index(element) + 1
         distance = np.linalg.norm(positions, axis=1)
         order = np.argsort(distance, kind="stable")
         order = order[distance[order] < RADIUS + 0.6]
         if order.size < 5:
             continue
-        numbers = numbers[order].copy()
-        numbers[0] = SYMBOLS.index(element) + 1
-        name = f"{plan.geometry}:{'+'.join(ligand.name for ligand in plan.ligands)}"
-        cluster = Cluster(f"{element}-built-{seed}-{number + 1}", "built", name, numbers, positions[order])
+        twice = "" if plan.bridged is None else "2"
+        name = f"{plan.geometry}{twice}:{'+'.join(ligand.name for ligand in plan.ligands)}"
+        cluster = Cluster(f"{identity}-{number + 1}", "built", name, numbers[order], positions[order])
+        if not shell.fits(cluster.numbers[first_shell(cluster.distances, cluster.numbers)]):
+            continue
         try:
             check_cluster(cluster)
         except StructureError:
             continue
-        number += 1
+        number, attempts = number + 1, 0
         yield cluster
+
+
+def _donors(plan: Plan) -> IntArray:
+    """Atomic numbers of the atoms to be bound to the metal."""
+    return np.array(
+        [
+            ligand.molecule.GetAtomWithIdx(donor).GetAtomicNum()
+            for ligand in plan.ligands
+            for donor in ligand.donors
+        ],
+        dtype=np.int64,
+    )
 
 
 def _draw_state(element: str, rng: np.random.Generator) -> State:

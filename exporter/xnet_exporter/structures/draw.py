@@ -10,7 +10,7 @@ import numpy as np
 from xnet_onnx.errors import StructureError
 
 from .alloys import alloys
-from .cluster import Cluster, check_cluster
+from .cluster import ANY, Cluster, Shell, check_cluster
 from .complexes import complexes
 from .minerals import minerals
 from .radii import ELEMENTS
@@ -22,7 +22,7 @@ SOURCES = ("minerals", "complexes")
 ALLOY_EVERY = 16
 
 
-def draw(element: str, source: str, number: int, seed: int) -> Iterator[Cluster]:
+def draw(element: str, source: str, number: int, seed: int, shell: Shell = ANY) -> Iterator[Cluster]:
     """Draw clusters around an element; the same seed gives the same ones.
 
     Parameters
@@ -33,6 +33,8 @@ def draw(element: str, source: str, number: int, seed: int) -> Iterator[Cluster]
     number : int
         How many; minerals may come to an end before.
     seed : int
+    shell : Shell
+        Only clusters with such a first shell.
 
     Yields
     ------
@@ -41,7 +43,7 @@ def draw(element: str, source: str, number: int, seed: int) -> Iterator[Cluster]
     Raises
     ------
     StructureError
-        If there are no radii for the element.
+        If there are no radii for the element, or no complex has such a shell.
     """
     if element not in ELEMENTS:
         raise StructureError(
@@ -50,16 +52,21 @@ def draw(element: str, source: str, number: int, seed: int) -> Iterator[Cluster]
         )
     rng = np.random.default_rng([seed, ELEMENTS.index(element), SOURCES.index(source)])
     made = (
-        _with_alloys(element, rng, number, seed)
+        _minerals(element, rng, number, seed, shell)
         if source == "minerals"
-        else islice(complexes(element, rng, seed), number)
+        else islice(complexes(element, rng, seed, shell), number)
     )
     for cluster in made:
         check_cluster(cluster)
         yield cluster
 
 
-def _with_alloys(element: str, rng: np.random.Generator, number: int, seed: int) -> Iterator[Cluster]:
+def _minerals(
+    element: str, rng: np.random.Generator, number: int, seed: int, shell: Shell
+) -> Iterator[Cluster]:
+    if shell != ANY:
+        yield from minerals(element, rng, number, seed, shell)
+        return
     metals = alloys(element, rng, seed)
     for count, cluster in enumerate(minerals(element, rng, number - number // ALLOY_EVERY, seed), start=1):
         yield cluster

@@ -56,7 +56,7 @@ def _fits(ligand: Ligand, sites: tuple[int, ...], between: FloatArray) -> bool:
 
 
 def assign_sites(
-    geometry: str, chosen: list[Ligand], rng: np.random.Generator
+    geometry: str, chosen: list[Ligand], rng: np.random.Generator, taken: tuple[int, ...] = ()
 ) -> list[tuple[int, ...]] | None:
     """Give each ligand its sites at random.
 
@@ -64,8 +64,10 @@ def assign_sites(
     ----------
     geometry : str
     chosen : list of Ligand
-        Their denticities add up to the number of sites.
+        Their denticities add up to the number of free sites.
     rng : numpy.random.Generator
+    taken : tuple of int
+        Sites that are not free.
 
     Returns
     -------
@@ -73,7 +75,7 @@ def assign_sites(
         Sites of each ligand, in its donors' order; None where they do not fit.
     """
     between = angles(geometry)
-    free = list(range(len(between)))
+    free = [site for site in range(len(between)) if site not in taken]
     sites: dict[int, tuple[int, ...]] = {}
     for index in sorted(range(len(chosen)), key=lambda i: -chosen[i].denticity):
         ligand = chosen[index]

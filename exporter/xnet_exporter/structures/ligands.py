@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-__all__ = ["DISTANCES", "Ligand", "donor_distance", "ligands"]
+__all__ = ["DISTANCES", "Ligand", "bridging_ligands", "donor_distance", "ligands"]
 
 #: Iron-donor distance in Angstrom by class of donor: low spin, high spin, spread.
 DISTANCES: dict[str, tuple[float, float, float]] = {
@@ -58,6 +58,13 @@ DISTANCES: dict[str, tuple[float, float, float]] = {
     "N2": (1.84, 1.95, 0.04),
     "SO2": (2.12, 2.20, 0.04),
     "NO2": (1.98, 2.10, 0.03),
+    "muO": (1.78, 1.80, 0.025),
+    "muO2": (1.82, 1.90, 0.03),
+    "muOH": (1.94, 2.03, 0.03),
+    "muOR": (1.97, 2.04, 0.035),
+    "muCl": (2.34, 2.45, 0.04),
+    "muS": (2.23, 2.30, 0.025),
+    "muAc": (1.96, 2.06, 0.035),
 }
 #: Mean ionic radius in Angstrom of six-coordinate Fe(II) and Fe(III) in low and in high spin.
 IRON_RADII = (0.58, 0.7125)
@@ -83,7 +90,7 @@ class Ligand:
         Row of `DISTANCES`.
     traits : frozenset of str
         planar (four donors in a plane), mer, fac, ring (macrocycle), bulky, straight (metal-donor-next
-        atom), bent, chelate4 (four-membered chelate ring).
+        atom), bent, chelate4 (four-membered chelate ring), bridge (between two metals).
     molecule : rdkit.Chem.Mol
     donors : tuple of int
         Atoms bound to the metal.
@@ -116,18 +123,34 @@ class Ligand:
         return self.donor_class
 
 
-@lru_cache(maxsize=1)
 def ligands() -> dict[str, Ligand]:
-    """The library by name.
+    """The ligands of one metal by name.
 
     Returns
     -------
     dict of str to Ligand
     """
+    return _library()[0]
+
+
+def bridging_ligands() -> dict[str, Ligand]:
+    """The ligands between two metals by name.
+
+    Returns
+    -------
+    dict of str to Ligand
+        Of one donor, which both metals bind, or of two, one for each.
+    """
+    return _library()[1]
+
+
+@lru_cache(maxsize=1)
+def _library() -> tuple[dict[str, Ligand], dict[str, Ligand]]:
     from rdkit import Chem, RDLogger
 
     RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
-    found = {}
+    one_metal: dict[str, Ligand] = {}
+    two_metals: dict[str, Ligand] = {}
     text = files(__package__).joinpath("ligands.txt").read_text(encoding="utf-8")
     for line in text.splitlines():
         if not line or line.startswith("#"):
@@ -137,8 +160,9 @@ def ligands() -> dict[str, Ligand]:
         donors = tuple(atom.GetIdx() for atom in molecule.GetAtoms() if atom.GetAtomMapNum())
         sites = 1 if name == "ene" else _PI_DENTICITY.get(donor_class, len(donors))
         marks = frozenset(() if traits == "-" else traits.split(","))
-        found[name] = Ligand(name, donor_class, marks, molecule, donors, sites)
-    return found
+        kept = two_metals if "bridge" in marks else one_metal
+        kept[name] = Ligand(name, donor_class, marks, molecule, donors, sites)
+    return one_metal, two_metals
 
 
 def donor_distance(donor_class: str, radius: float) -> tuple[float, float]:

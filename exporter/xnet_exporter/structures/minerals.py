@@ -18,7 +18,7 @@ import numpy as np
 from xnet_onnx.edges import SYMBOLS
 from xnet_onnx.spectrum import FloatArray
 
-from .cluster import RADIUS, Cluster, IntArray, first_shell
+from .cluster import ANY, RADIUS, Cluster, IntArray, Shell, first_shell
 from .radii import ANION_RADII, CHARGES, shannon_radius
 
 __all__ = ["minerals"]
@@ -37,11 +37,15 @@ SUBSTITUTES: dict[str, float] = {
     "Hg": 0.2, "Na": 0.1, "Pb": 0.1, "Bi": 0.1, "Tl": 0.1,
 }  # fmt: skip
 _SOFT = {"S", "As", "P", "Se", "Te", "Sb", "N"}
+#: Atoms that may belong to a first shell are no farther away, in Angstrom: the nearest lie within 3.2.
+FIRST_SHELL = 3.95
 #: Length in Angstrom over which the shift of the first shell dies out behind it.
 DECAY = 1.2
 
 
-def minerals(element: str, rng: np.random.Generator, number: int, seed: int = 0) -> Iterator[Cluster]:
+def minerals(
+    element: str, rng: np.random.Generator, number: int, seed: int = 0, shell: Shell = ANY
+) -> Iterator[Cluster]:
     """Draw clusters around an element from minerals.
 
     Parameters
@@ -53,6 +57,8 @@ def minerals(element: str, rng: np.random.Generator, number: int, seed: int = 0)
         How many are wanted; the database may hold fewer.
     seed : int
         For the ids alone.
+    shell : Shell
+        Only sites with such a first shell.
 
     Yields
     ------
@@ -61,7 +67,7 @@ def minerals(element: str, rng: np.random.Generator, number: int, seed: int = 0)
         (substituted; `name` says element, mineral and site). Strained and rattled by 0.01 and 0.02
         Angstrom, partial occupancies resolved at random.
     """
-    entries = _entries()
+    entries = _entries(shell.neighbour)
     order = rng.permutation(len(entries))
     native, substituted = 0, 0
     drawn: dict[str, int] = {}
@@ -74,7 +80,7 @@ def minerals(element: str, rng: np.random.Generator, number: int, seed: int = 0)
         structure = _structure(entry)
         if structure is None:
             continue
-        site = _site(structure, element, rng, substituted < SUBSTITUTED * number)
+        site = _site(structure, element, rng, substituted < SUBSTITUTED * number, shell)
         if site is None:
             continue
         index, cation = site
@@ -92,7 +98,7 @@ def minerals(element: str, rng: np.random.Generator, number: int, seed: int = 0)
                 continue
             positions = moved
         ready = _rattled(numbers, positions, rng)
-        if ready is None:
+        if ready is None or not shell.fits(_around(*ready)):
             continue
         drawn[name] = drawn.get(name, 0) + 1
         native, substituted = native + (cation == element), substituted + (cation != element)
@@ -101,16 +107,19 @@ def minerals(element: str, rng: np.random.Generator, number: int, seed: int = 0)
         yield Cluster(f"{element}-{source}-{seed}-{entry}-{index}", source, title, *ready)
 
 
-@lru_cache(maxsize=1)
-def _entries() -> tuple[tuple[int, str], ...]:
-    """Number and mineral's name of each entry of the database."""
+@lru_cache(maxsize=4)
+def _entries(holding: str | None) -> tuple[tuple[int, str], ...]:
+    """Number and mineral's name of each entry of the database, or of each that holds an element."""
     import larixite
 
     path = Path(larixite.__file__).parent / "amcsd_cif1.db"
     # By reading alone: the wheel's folder may not be ours to write in.
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
         rows = database.execute(
-            "select cif.id, name from cif join minerals on mineral_id = minerals.id order by cif.id"
+            "select cif.id, name from cif join minerals on mineral_id = minerals.id where :symbol is null or "
+            "cif.id in (select cast(cif_id as integer) from cif_elements where element = :symbol) "
+            "order by cif.id",
+            {"symbol": holding},
         )
         return tuple((int(number), str(name)) for number, name in rows)
 
@@ -133,21 +142,56 @@ def _structure(entry: int) -> Any:
     return structure if len(structure) <= 400 else None
 
 
+def _share(item: tuple[Any, float]) -> float:
+    """Of a species and its share of a site, the share."""
+    return item[1]
+
+
 def _symbol(species: Any) -> str:
     symbol = getattr(species, "symbol", None) or species.element.symbol
     return "H" if symbol == "D" else str(symbol)
 
 
-def _site(structure: Any, element: str, rng: np.random.Generator, substitute: bool) -> tuple[int, str] | None:
+def _around(numbers: IntArray, positions: FloatArray) -> IntArray:
+    """Atomic numbers of the first shell."""
+    return numbers[first_shell(np.linalg.norm(positions, axis=1), numbers)]
+
+
+def _fitting(structure: Any, sites: dict[str, list[int]], shell: Shell) -> dict[str, list[int]]:
+    """Sites with such a first shell, each full site counted with its commonest element."""
+    numbers = np.array(
+        [
+            SYMBOLS.index(symbol) + 1
+            if (symbol := _symbol(max(site.species.items(), key=_share)[0])) in SYMBOLS
+            else 0
+            for site in structure
+        ]
+    )
+    first, other, _, distance = structure.get_neighbor_list(FIRST_SHELL)
+    fitting: dict[str, list[int]] = {}
+    for symbol, indices in sites.items():
+        for index in indices:
+            mine = first == index
+            near = numbers[other[mine]]
+            if shell.fits(near[first_shell(distance[mine], near)]):
+                fitting.setdefault(symbol, []).append(index)
+    return fitting
+
+
+def _site(
+    structure: Any, element: str, rng: np.random.Generator, substitute: bool, shell: Shell = ANY
+) -> tuple[int, str] | None:
     """A site of the element, else of a cation that it may replace: index and symbol."""
     sites: dict[str, list[int]] = {}
     for index, site in enumerate(structure):
-        species, occupancy = max(site.species.items(), key=lambda item: item[1])
+        species, occupancy = max(site.species.items(), key=_share)
         symbol = _symbol(species)
         if symbol == element and occupancy > 0.5:
             sites.setdefault(element, []).append(index)
         elif symbol in SUBSTITUTES and symbol != element and occupancy > 0.6:
             sites.setdefault(symbol, []).append(index)
+    if shell != ANY:
+        sites = _fitting(structure, sites, shell)
     if element in sites:
         return int(rng.choice(sites[element])), element
     if not sites or not substitute:

@@ -1,0 +1,80 @@
+"""Charges of the metals, and the polyhedra in which complexes have them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["STATES", "State"]
+
+
+@dataclass(frozen=True)
+class State:
+    """A charge of a metal, and where it is found.
+
+    Parameters
+    ----------
+    charge : int
+    weight : float
+        How often it is drawn.
+    geometries : dict of str to float
+        How often each polyhedron is.
+    oxo : float
+        Share of complexes that are given terminal oxo ligands.
+    low_spin : float
+        Share in low spin, where the element has one.
+    elongated : bool
+        Jahn-Teller elongation along one axis of an octahedron or pyramid.
+    """
+
+    charge: int
+    weight: float
+    geometries: dict[str, float]
+    oxo: float = 0.0
+    low_spin: float = 0.0
+    elongated: bool = False
+
+
+_MOST = {"oct": 0.5, "tet": 0.2, "spy": 0.1, "tbp": 0.12, "sqp": 0.02, "tpl": 0.03, "pbp": 0.02, "tpr": 0.01}
+_OCTAHEDRAL = {"oct": 0.85, "spy": 0.1, "tbp": 0.05}
+_OXO = {"tet": 0.5, "spy": 0.25, "oct": 0.15, "tbp": 0.1}
+
+#: Charges by element.
+STATES: dict[str, tuple[State, ...]] = {
+    "Ti": (
+        State(4, 5, {"tet": 0.45, "oct": 0.4, "tbp": 0.1, "spy": 0.05}, oxo=0.15),
+        State(3, 1, _OCTAHEDRAL),
+    ),
+    "V": (
+        State(5, 4, _OXO, oxo=0.85),
+        State(4, 3, {"spy": 0.6, "oct": 0.3, "tet": 0.1}, oxo=0.8),
+        State(3, 2, _OCTAHEDRAL),
+    ),
+    "Cr": (
+        State(6, 3, {"tet": 0.9, "oct": 0.05, "tbp": 0.05}, oxo=1.0),
+        State(3, 6, {"oct": 0.95, "spy": 0.05}),
+        State(2, 1, {"oct": 0.5, "sqp": 0.3, "tet": 0.2}, elongated=True),
+    ),
+    "Mn": (
+        State(2, 5, _MOST),
+        State(3, 3, {"oct": 0.75, "spy": 0.25}, elongated=True),
+        State(4, 2, {"oct": 1.0}, oxo=0.2),
+        State(7, 0.5, {"tet": 1.0}, oxo=1.0),
+    ),
+    "Fe": (
+        State(2, 5, _MOST, low_spin=0.45),
+        State(3, 5, _MOST, oxo=0.03, low_spin=0.4),
+        State(4, 0.5, {"oct": 0.7, "tet": 0.3}, oxo=0.7, low_spin=1.0),
+    ),
+    "Co": (
+        State(2, 5, {"oct": 0.4, "tet": 0.4, "tbp": 0.1, "sqp": 0.05, "spy": 0.05}, low_spin=0.15),
+        State(3, 5, {"oct": 0.95, "spy": 0.05}, low_spin=0.97),
+    ),
+    "Ni": (
+        State(2, 1, {"oct": 0.45, "sqp": 0.3, "tet": 0.15, "spy": 0.05, "tbp": 0.05}),
+    ),
+    "Cu": (
+        State(1, 4, {"tet": 0.5, "tpl": 0.35, "lin": 0.15}),
+        State(2, 6, {"oct": 0.3, "spy": 0.3, "sqp": 0.3, "tbp": 0.1}, elongated=True),
+    ),
+    "Zn": (State(2, 1, {"tet": 0.55, "oct": 0.25, "tbp": 0.12, "spy": 0.08}),),
+}  # fmt: skip
