@@ -86,6 +86,14 @@ def test_input_holds_one_potential_an_element() -> None:
     assert len(lines[lines.index("ATOMS") + 1 : lines.index("END")]) == 7
 
 
+def test_the_largest_angular_momentum_can_be_given_and_sets_without_it_keep_their_hash(root: Path) -> None:
+    lines = feff_input(octahedron(), Recipe(l_max=3)).text.splitlines()
+    assert lines[lines.index("POTENTIALS") + 1 : lines.index("ATOMS")] == ["0 26 Fe 2 3 0.001", "1 8 O 1 3 6"]
+    made = json.loads((root / "training" / "ti_k_feff10_v4" / "simulation.json").read_text())
+    assert Recipe().sha256() == made["recipe_sha256"]
+    assert Recipe(l_max=3).sha256() != Recipe().sha256()
+
+
 def test_an_edge_out_of_reach_is_refused() -> None:
     with pytest.raises(SimulationError, match=r"no L3 edge of Fe between 4 and 14 keV \(known of Fe: K\)"):
         Recipe(edge="L3").edge_energy("Fe")

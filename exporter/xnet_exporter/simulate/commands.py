@@ -164,6 +164,12 @@ def _files(sources: list[str]) -> list[Path]:
     show_default=True,
     help="Of the full multiple scattering, in Angstrom.",
 )
+@click.option(
+    "--l-max",
+    type=click.IntRange(1, 4),
+    help="Largest angular momentum in the full multiple scattering, of every element but hydrogen.  "
+    "[default: 3 for Sc to Zn, 2 for others]",
+)
 @click.option("--core-hole", type=click.Choice(["fsr", "rpa", "none"]), default="fsr", show_default=True)
 @click.option(
     "--exchange",
@@ -191,6 +197,7 @@ def simulate(
     edge: str,
     scf_radius: float,
     fms_radius: float,
+    l_max: int | None,
     core_hole: str,
     exchange: str,
     timeout: float,
@@ -204,7 +211,12 @@ def simulate(
         from .recipe import Recipe
 
         recipe = Recipe(
-            edge=edge, scf_radius=scf_radius, fms_radius=fms_radius, core_hole=core_hole, exchange=exchange
+            edge=edge,
+            scf_radius=scf_radius,
+            fms_radius=fms_radius,
+            core_hole=core_hole,
+            exchange=exchange,
+            l_max=l_max,
         )
         _run(clusters, out, recipe, workers or os.cpu_count() or 1, scheduler, timeout)
     if report:

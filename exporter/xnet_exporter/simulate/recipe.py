@@ -45,6 +45,9 @@ class Recipe:
         Fermi level (Ha), charge, partial charge (card TOLSCF).
     energy_mesh : tuple of float
         Largest k (1/Angstrom), step in k, step in eV at the edge (card XANES).
+    l_max : int, optional
+        Largest angular momentum in the full multiple scattering, of every element but hydrogen (1); without
+        it 3 for Sc to Zn and 2 for the others.
     """
 
     edge: str = "K"
@@ -56,10 +59,12 @@ class Recipe:
     scf_iterations: int = 30
     scf_tolerance: tuple[float, float, float] = (0.005, 0.03, 0.08)
     energy_mesh: tuple[float, float, float] = (4.2, 0.06, 0.5)
+    l_max: int | None = None
 
     def sha256(self) -> str:
-        """Hash of the settings."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """Hash of the settings that are given: sets made before there was an optional one keep theirs."""
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
     def edge_energy(self, element: str) -> float:
         """Tabulated energy of the edge in eV.
@@ -106,10 +111,12 @@ class FeffInput:
     scf_atoms: int
 
 
-def _angular_momenta(number: int) -> tuple[int, int]:
+def _angular_momenta(number: int, l_max: int | None) -> tuple[int, int]:
     """Largest l in the self-consistency and in the full multiple scattering."""
     if number == 1:
         return 0, 1
+    if l_max is not None:
+        return min(1 if number < 11 else 2, l_max), l_max
     if number < 11:
         return 1, 2
     return 2, 3 if 20 < number < 31 else 2
@@ -151,10 +158,12 @@ def feff_input(cluster: Cluster, recipe: Recipe) -> FeffInput:
         "XANES " + " ".join(f"{value:g}" for value in recipe.energy_mesh),
         "RPATH 0.1",
         "POTENTIALS",
-        "0 {} {} {} {} 0.001".format(absorber, SYMBOLS[absorber - 1], *_angular_momenta(absorber)),
+        "0 {} {} {} {} 0.001".format(
+            absorber, SYMBOLS[absorber - 1], *_angular_momenta(absorber, recipe.l_max)
+        ),
     ]
     for place, z in enumerate(kinds, start=1):
-        low, high = _angular_momenta(z)
+        low, high = _angular_momenta(z, recipe.l_max)
         lines.append(f"{place} {z} {SYMBOLS[z - 1]} {low} {high} {np.count_nonzero(numbers[1:] == z)}")
     lines.append("ATOMS")
     for i, (z, (x, y, w), d) in enumerate(zip(numbers.tolist(), positions, distance, strict=True)):
