@@ -116,12 +116,17 @@ def test_the_command_goes_on_after_bad_files(tmp_path: Path) -> None:
     assert "left out: MgO: no Mn in it (Mg, O)" in result.stderr
     assert "rubbish.cif cannot be read as a structure" in result.stderr
     assert len(list(read_clusters(out))) == 1
+    assert CliRunner().invoke(main, [*command, "--coordination", "6", "--neighbour", "O"]).exit_code == 0
+    other = CliRunner().invoke(main, [*command, "--coordination", "4"])
+    assert other.exit_code == 1
+    assert "no cluster around Mn with coordination 4 was found" in other.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--element", "Xx", "--source", "minerals"], "Xx is no element"),
+        (["--element", "Fe", "--source", "complexes", "--neighbour", "Xx"], "--neighbour Xx is no element"),
         (["--element", "Fe", "--source", "nowhere.cif"], "neither a file nor a folder"),
         (["--element", "Au", "--source", "complexes"], "no structures are drawn for Au"),
     ],

@@ -50,10 +50,10 @@ def _require(command: str, *modules: str) -> None:
 @click.option(
     "--coordination",
     type=click.IntRange(1, 12),
-    help="Draw only sites with so many neighbours in the first shell.",
+    help="Only sites with so many neighbours in the first shell.",
 )
 @click.option(
-    "--neighbour", metavar="SYMBOL", help="Draw only sites whose first shell is of this element, or mostly."
+    "--neighbour", metavar="SYMBOL", help="Only sites whose first shell is of this element, or mostly."
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every random number."
@@ -86,6 +86,7 @@ def structures(
     from ..structures.cutting import clusters_in_file
     from ..structures.draw import draw
 
+    shell = Shell(coordination, around)
     clusters: list[Cluster] = []
     rejected: list[Rejected] = []
     for path in files:
@@ -93,13 +94,13 @@ def structures(
             for item in clusters_in_file(path, symbol):
                 if isinstance(item, Rejected):
                     rejected.append(item)
-                else:
+                elif shell.fits(item.neighbours):
                     clusters.append(item)
         except StructureError as error:
             rejected.append(Rejected(path.name, str(error)))
     for source in drawn:
         with click.progressbar(
-            draw(symbol, source, number, seed, Shell(coordination, around)),
+            draw(symbol, source, number, seed, shell),
             length=number,
             label=source,
             file=sys.stderr,
@@ -109,7 +110,8 @@ def structures(
         click.echo(f"left out: {item.id}: {' '.join(item.reason.split())}", err=True)
     if not clusters:
         raise StructureError(
-            f"no cluster around {symbol} was found; {len(rejected)} structures were left out"
+            f"no cluster around {symbol}{' with ' if str(shell) else ''}{shell} was found; {len(rejected)} "
+            "structures were left out"
         )
     write_clusters(out, clusters)
     click.echo(f"{len(clusters)} clusters around {symbol} in {out}; {len(rejected)} structures left out")

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from xnet_onnx.edges import SYMBOLS
 from xnet_onnx.files import replace_when_done, write_bytes
 from xnet_onnx.spectrum import FloatArray
 
-from ..structures.cluster import first_shell
+from ..structures.cluster import commonest, first_shell
 from .sets import Contents
 
 __all__ = ["Shells", "report_text", "shells", "write_report"]
@@ -63,7 +62,7 @@ def shells(contents: Contents) -> Shells:
         sources.append(row.cluster.source)
         coordination.append(int(shell.size))
         distance.append(float(d[shell].mean()))
-        neighbour.append(SYMBOLS[Counter(numbers[shell].tolist()).most_common(1)[0][0] - 1])
+        neighbour.append(commonest(numbers[shell]))
     return Shells(sources, coordination, np.array(distance), neighbour)
 
 

@@ -73,6 +73,11 @@ class Cluster:
         """Distance of each atom from the absorber in Angstrom, shape (n,)."""
         return np.asarray(np.linalg.norm(self.positions - self.positions[0], axis=1))
 
+    @property
+    def neighbours(self) -> IntArray:
+        """Atomic numbers of the first shell, nearest first."""
+        return self.numbers[first_shell(self.distances, self.numbers)]
+
 
 @dataclass(frozen=True)
 class Rejected:
@@ -108,7 +113,7 @@ def first_shell(distances: FloatArray, numbers: IntArray) -> IntArray:
 
 @dataclass(frozen=True)
 class Shell:
-    """What is asked of the first shell of clusters to be drawn; None asks nothing.
+    """What is asked of the first shell of clusters; None asks nothing.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from xnet_onnx.errors import StructureError
 
 from .assemble import Plan, assemble
 from .bridges import draw_bridged
-from .cluster import ANY, RADIUS, Cluster, IntArray, Shell, check_cluster, first_shell
+from .cluster import ANY, RADIUS, Cluster, IntArray, Shell, check_cluster
 from .geometries import GEOMETRIES, assign_sites
 from .ligands import IRON_RADII, Ligand, ligands
 from .radii import shannon_radius
@@ -145,7 +145,7 @@ def _assembled(
         twice = "" if plan.bridged is None else "2"
         name = f"{plan.geometry}{twice}:{'+'.join(ligand.name for ligand in plan.ligands)}"
         cluster = Cluster(f"{identity}-{number + 1}", "built", name, numbers[order], positions[order])
-        if not shell.fits(cluster.numbers[first_shell(cluster.distances, cluster.numbers)]):
+        if not shell.fits(cluster.neighbours):
             continue
         try:
             check_cluster(cluster)
