@@ -168,7 +168,7 @@ def _files(sources: list[str]) -> list[Path]:
 )
 @click.option(
     "--l-max",
-    type=click.IntRange(1, 4),
+    type=click.IntRange(2, 4),
     help="Largest angular momentum in the full multiple scattering, of every element but hydrogen.  "
     "[default: 3 for Sc to Zn, 2 for others]",
 )

@@ -115,11 +115,9 @@ def _angular_momenta(number: int, l_max: int | None) -> tuple[int, int]:
     """Largest l in the self-consistency and in the full multiple scattering."""
     if number == 1:
         return 0, 1
-    if l_max is not None:
-        return min(1 if number < 11 else 2, l_max), l_max
-    if number < 11:
-        return 1, 2
-    return 2, 3 if 20 < number < 31 else 2
+    if l_max is None:
+        l_max = 3 if 20 < number < 31 else 2
+    return 1 if number < 11 else 2, l_max
 
 
 def feff_input(cluster: Cluster, recipe: Recipe) -> FeffInput:
