@@ -171,7 +171,7 @@ def _places(geometry: str, count: int, rng: np.random.Generator) -> tuple[int, .
 def _draw_terminal(left: int, bridge: Bridge, state: State, rng: np.random.Generator) -> list[Ligand]:
     """The other ligands of each metal."""
     library = ligands()
-    names = _TERMINAL
+    names: tuple[str, ...] = _TERMINAL
     if state.charge >= 4:
         names = _TERMINAL_OF_HIGH_CHARGES
     elif bridge.ligands[0][0] == "mu-S":

@@ -142,7 +142,8 @@ ANY = Shell()
 
 def commonest(numbers: IntArray) -> str:
     """Symbol of the commonest element among atomic numbers, of equal ones the first."""
-    return SYMBOLS[Counter(numbers.tolist()).most_common(1)[0][0] - 1]
+    number: int = Counter(numbers.tolist()).most_common(1)[0][0]
+    return SYMBOLS[number - 1]
 
 
 def check_cluster(cluster: Cluster) -> None:

@@ -98,13 +98,16 @@ def minerals(
                 continue
             positions = moved
         ready = _rattled(numbers, positions, rng)
-        if ready is None or not shell.fits(_around(*ready)):
+        if ready is None:
+            continue
+        source = "mineral" if cation == element else "mvar"
+        title = name if cation == element else f"{element} in {name} ({cation} site)"
+        cluster = Cluster(f"{element}-{source}-{seed}-{entry}-{index}", source, title, *ready)
+        if not shell.fits(cluster.neighbours):
             continue
         drawn[name] = drawn.get(name, 0) + 1
         native, substituted = native + (cation == element), substituted + (cation != element)
-        source = "mineral" if cation == element else "mvar"
-        title = name if cation == element else f"{element} in {name} ({cation} site)"
-        yield Cluster(f"{element}-{source}-{seed}-{entry}-{index}", source, title, *ready)
+        yield cluster
 
 
 @lru_cache(maxsize=4)
@@ -152,13 +155,8 @@ def _symbol(species: Any) -> str:
     return "H" if symbol == "D" else str(symbol)
 
 
-def _around(numbers: IntArray, positions: FloatArray) -> IntArray:
-    """Atomic numbers of the first shell."""
-    return numbers[first_shell(np.linalg.norm(positions, axis=1), numbers)]
-
-
 def _fitting(structure: Any, sites: dict[str, list[int]], shell: Shell) -> dict[str, list[int]]:
-    """Sites with such a first shell, each full site counted with its commonest element."""
+    """Those sites with such a first shell, every site around them full and of its commonest element."""
     numbers = np.array(
         [
             SYMBOLS.index(symbol) + 1
