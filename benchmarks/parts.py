@@ -28,7 +28,7 @@ from spectra import map_spectra  # noqa: E402
 PARTS = (
     ("pipeline", "run_with_features", "the graph"),
     ("pipeline", "run_first_member", "the first member on three copies"),
-    ("preprocess.normalize", "_find_e0s", "e0"),
+    ("preprocess.normalize", "find_e0s", "e0"),
     ("preprocess.normalize", "_normalize_at", "pre-edge and post-edge lines"),
     ("preprocess.prepare", "check_edges", "checks of the edge"),
     ("preprocess.prepare", "align", "half step, scale, resampling"),

@@ -17,7 +17,8 @@ from xnet_onnx.bundle.load import Bundle
 from xnet_onnx.errors import ElementError, SpectrumError
 from xnet_onnx.output.text import as_block
 from xnet_onnx.prediction import Prediction
-from xnet_onnx.preprocess.normalize import check_spectrum, normalize, separate_duplicates
+from xnet_onnx.preprocess.e0 import separate_duplicates
+from xnet_onnx.preprocess.normalize import check_spectrum, normalize
 from xnet_onnx.spectrum import FloatArray, NormalizedSpectrum
 
 from .host import larch_module

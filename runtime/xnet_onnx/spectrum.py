@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FloatArray", "EnergyAxis", "ModelInput", "NormalizedBatch", "NormalizedSpectrum", "Spectrum"]
+__all__ = ["FloatArray", "EnergyAxis", "ModelInput", "NormalizedSpectrum", "Spectrum"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -85,83 +83,6 @@ class NormalizedSpectrum:
     post_edge: FloatArray
     recipe: dict[str, str | int | float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class NormalizedBatch:
-    """Spectra of one energy grid and one e0, normalised alike.
-
-    Parameters
-    ----------
-    energy : ndarray of float64, shape (n,)
-    norm, pre_edge : ndarray of float64, shape (k, n)
-    e0 : float
-    edge_step : ndarray of float64, shape (k,)
-    curves : callable
-        Gives `flat` and `post_edge`, shape (k, n); an input that does not depend on
-        the post-edge never asks for them.
-    recipe : dict
-    warnings : tuple of str
-        All as in `NormalizedSpectrum`, a row a spectrum.
-    """
-
-    energy: FloatArray
-    norm: FloatArray
-    e0: float
-    edge_step: FloatArray
-    pre_edge: FloatArray
-    curves: Callable[[], tuple[FloatArray, FloatArray]]
-    recipe: dict[str, str | int | float] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-
-    @cached_property
-    def flat(self) -> FloatArray:
-        """`norm` without the slope and curvature of the post-edge, (k, n)."""
-        return self.curves()[0]
-
-    @cached_property
-    def post_edge(self) -> FloatArray:
-        """The line above the edge, (k, n)."""
-        return self.curves()[1]
-
-    def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> NormalizedBatch:
-        """Some of the spectra."""
-        return replace(
-            self,
-            norm=self.norm[rows],
-            edge_step=self.edge_step[rows],
-            pre_edge=self.pre_edge[rows],
-            curves=lambda: (self.flat[rows], self.post_edge[rows]),
-        )
-
-    def one(self, row: int) -> NormalizedSpectrum:
-        """One of the spectra."""
-        flat, post_edge = self.curves()
-        return NormalizedSpectrum(
-            energy=self.energy,
-            norm=self.norm[row],
-            flat=flat[row],
-            e0=self.e0,
-            edge_step=float(self.edge_step[row]),
-            pre_edge=self.pre_edge[row],
-            post_edge=post_edge[row],
-            recipe=self.recipe,
-            warnings=self.warnings,
-        )
-
-    @classmethod
-    def of(cls, spectrum: NormalizedSpectrum) -> NormalizedBatch:
-        """A batch of one."""
-        return cls(
-            energy=spectrum.energy,
-            norm=spectrum.norm[np.newaxis],
-            e0=spectrum.e0,
-            edge_step=np.array([spectrum.edge_step]),
-            pre_edge=np.asarray(spectrum.pre_edge)[np.newaxis],
-            curves=lambda: (spectrum.flat[np.newaxis], np.asarray(spectrum.post_edge)[np.newaxis]),
-            recipe=spectrum.recipe,
-            warnings=spectrum.warnings,
-        )
 
 
 @dataclass(frozen=True)

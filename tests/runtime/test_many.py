@@ -1,4 +1,4 @@
-"""Many spectra of one energy grid go through each step together: the answers are those of one by one."""
+"""Many spectra go through each step together, on one energy grid or a grid each: as one by one."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,13 @@ from xnet_onnx.errors import XnetError
 from xnet_onnx.pipeline import predict_many
 from xnet_onnx.prediction import Prediction
 from xnet_onnx.preprocess.align import align_one
-from xnet_onnx.preprocess.normalize import as_normalized, normalize
+from xnet_onnx.preprocess.normalize import as_normalized, normalize, normalize_many
 from xnet_onnx.preprocess.prepare import prepare, prepare_many
+from xnet_onnx.preprocess.rows import Grids, held
+from xnet_onnx.readers import read
 from xnet_onnx.spectrum import ModelInput, Spectrum
 
-from ..synthetic import scorodite_mu
+from ..synthetic import SHARED, scorodite_mu
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +112,118 @@ def test_predictions(stack: tuple[np.ndarray, np.ndarray], bundle: Bundle) -> No
             assert found.first_shell.r == pytest.approx(alone.first_shell.r, abs=1e-4)
             assert found.first_shell.lower == pytest.approx(alone.first_shell.lower, abs=1e-3)
     assert len(levels) > 1
+
+
+@pytest.fixture(scope="module")
+def own_grids(stack: tuple[np.ndarray, np.ndarray]) -> list[Spectrum]:
+    """The same spectra, each on energies of its own: shifted, thinned, cut, or with points very close."""
+    energy, rows = stack
+    straight = [i for i, mu in enumerate(rows) if np.ptp(np.diff(mu) / np.diff(energy)) < 1e-9]
+    spectra = []
+    for i, mu in enumerate(rows):
+        if i in straight:  # every point of it is as steep as the others
+            continue
+        kept = np.ones(energy.size, dtype=bool)
+        kept[: 3 * (i % 4)] = False
+        kept[energy.size - 5 * (i % 3) :] = False
+        if i % 7 == 3:
+            kept[5:60:2] = False
+        x, y = (energy + 0.013 * i)[kept], mu[kept]
+        if i % 5 == 4:
+            x = np.insert(x, 21, x[20] + 2e-4)
+            y = np.insert(y, 21, y[20])
+        spectra.append(Spectrum(x, y, label=str(i)))
+    return spectra
+
+
+def measured() -> list[Spectrum]:
+    """Every spectrum of ../shared that can be read as one."""
+    found = []
+    for folder in ("experimental", "experimental_other", "negative"):
+        for path in sorted((SHARED / folder).glob("*")):
+            try:
+                found.append(read(path))
+            except XnetError:
+                continue
+    return found
+
+
+def assert_as_alone(spectra: list[Spectrum], bundle: Bundle) -> int:
+    """Compare the inputs of many with those of each alone; how many have one."""
+    good = 0
+    for spectrum, found in zip(spectra, prepare_many(spectra, bundle), strict=True):
+        try:
+            alone = prepare(spectrum, bundle)
+        except XnetError as error:
+            same_error(error, found)
+            continue
+        good += 1
+        assert isinstance(found, ModelInput)
+        assert (found.label, found.element, found.warnings) == (alone.label, alone.element, alone.warnings)
+        assert found.preprocessing["e0"] == alone.preprocessing["e0"]
+        assert found.preprocessing.keys() == alone.preprocessing.keys()
+        for key, value in alone.preprocessing.items():
+            near = value if isinstance(value, str) else pytest.approx(value, rel=1e-10, abs=1e-10)
+            assert found.preprocessing[key] == near
+        np.testing.assert_allclose(found.values, alone.values, rtol=0.0, atol=2e-7)
+        np.testing.assert_allclose(found.energy, alone.energy, rtol=0.0, atol=1e-9)
+    return good
+
+
+@pytest.mark.filterwarnings("error")
+def test_inputs_of_own_grids(own_grids: list[Spectrum], bundle: Bundle) -> None:
+    assert assert_as_alone(own_grids, bundle) > 30
+
+
+def test_inputs_of_measured_spectra(bundle: Bundle) -> None:
+    spectra = measured()
+    if not spectra:
+        pytest.skip("the measured spectra are not at hand")
+    assert assert_as_alone(spectra, bundle) > len(spectra) // 3
+
+
+def test_long_batches_in_parts(
+    own_grids: list[Spectrum], bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = prepare_many(own_grids, bundle)
+    monkeypatch.setattr("xnet_onnx.preprocess.prepare.ROWS", 7)
+    monkeypatch.setattr("xnet_onnx.preprocess.prepare.POINTS", 1000)
+    for together, found in zip(whole, prepare_many(own_grids, bundle), strict=True):
+        if isinstance(together, XnetError):
+            same_error(together, found)
+        else:
+            assert isinstance(found, ModelInput)
+            assert found.label == together.label
+            np.testing.assert_allclose(found.values, together.values, rtol=0.0, atol=2e-7)
+
+
+def test_normalization_of_own_grids(own_grids: list[Spectrum]) -> None:
+    usable = [one for one in own_grids if np.isfinite(one.mu).all()]
+    grids = Grids.each([one.energy for one in usable])
+    rows, batch, errors = normalize_many(grids, held([one.mu for one in usable]))
+    assert batch is not None
+    assert len(rows) + len(errors) == len(usable)
+    for place, i in enumerate(rows.tolist()):
+        alone, found = normalize(usable[i].energy, usable[i].mu), batch.one(place)
+        assert found.e0 == alone.e0
+        assert found.recipe == alone.recipe
+        for name in ("energy", "norm", "flat", "pre_edge", "post_edge"):
+            np.testing.assert_allclose(getattr(found, name), getattr(alone, name), rtol=1e-10, atol=1e-10)
+
+
+def test_predictions_of_own_grids(own_grids: list[Spectrum], bundle: Bundle) -> None:
+    spectra = [*own_grids, *measured()]
+    for spectrum, found in zip(spectra, predict_many(spectra, bundle=bundle), strict=True):
+        (alone,) = predict_many([spectrum], bundle=bundle)
+        if isinstance(alone, XnetError):
+            same_error(alone, found)
+            continue
+        assert isinstance(found, Prediction)
+        assert found.confidence is not None
+        assert alone.confidence is not None
+        assert found.confidence.verdict == alone.confidence.verdict
+        assert found.confidence.reasons == alone.confidence.reasons
+        np.testing.assert_allclose(found.members, alone.members, rtol=0.0, atol=2e-5)
 
 
 def test_grids_of_their_own(bundle: Bundle) -> None:

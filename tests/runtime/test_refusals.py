@@ -13,8 +13,9 @@ from xnet_onnx.preprocess.edge import check_edges
 from xnet_onnx.preprocess.normalize import normalize
 from xnet_onnx.preprocess.prepare import prepare
 from xnet_onnx.preprocess.quality import check_points
+from xnet_onnx.preprocess.rows import Grids, NormalizedBatch
 from xnet_onnx.readers import Choice, read, read_bytes
-from xnet_onnx.spectrum import NormalizedBatch, Spectrum
+from xnet_onnx.spectrum import Spectrum
 
 from ..conftest import ROOT
 from ..synthetic import EXAMPLE, scan, scorodite, scorodite_mu, step, table, xdi
@@ -139,8 +140,9 @@ def test_a_gap_near_the_edge_is_named(bundle: Bundle) -> None:
 
 def test_a_scan_that_begins_just_below_the_edge_says_how_many_points_it_has() -> None:
     energy = 7112.0 + np.arange(0.0, 80.0, 2.4)
-    with pytest.raises(CoverageError, match=r"only 9 points from 10 eV below to 20 eV above"):
-        check_points(energy, 7112.0)
+    (error,) = check_points(Grids.shared(energy), np.array([7112.0])).values()
+    assert isinstance(error, CoverageError)
+    assert "only 9 points from 10 eV below to 20 eV above" in str(error)
 
 
 def test_an_inverted_edge(bundle: Bundle) -> None:
@@ -173,7 +175,7 @@ def test_noise_is_no_glitch() -> None:
     for seed in range(20):
         noisy = mu + np.random.default_rng(seed).normal(0.0, 0.01, mu.size)
         (warnings,), errors = check_edges(
-            NormalizedBatch.of(normalize(energy, noisy)), load_bundle(), load_bundle().absorber("Fe")
+            NormalizedBatch.of(normalize(energy, noisy)), load_bundle(), [load_bundle().absorber("Fe")]
         )
         assert not errors
         assert not any("glitch" in warning for warning in warnings)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..edges import nearest_edge
 from ..errors import XnetError
-from ..preprocess.normalize import find_e0
+from ..preprocess.e0 import find_e0
 from ..readers import Choice, tables_of
 from ..readers.absorption import declared, to_spectrum
 from ..readers.labels import column_role

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from ..errors import CoverageError, EdgeError, SpectrumError
 from ..numerics import gaussian_kernel
 from ..spectrum import EnergyAxis, FloatArray
+from .rows import Grids, held
 
 __all__ = ["Aligned", "align", "align_one", "half_step_energy"]
 
@@ -38,7 +39,7 @@ SCALE_TOLERANCE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """Model inputs of k spectra of one energy grid.
+    """Model inputs of k spectra.
 
     Parameters
     ----------
@@ -58,28 +59,22 @@ class Aligned:
     scale: FloatArray
     errors: dict[int, SpectrumError]
 
-    def one(self, row: int) -> Aligned:
-        """One of the spectra."""
-        errors = {0: self.errors[row]} if row in self.errors else {}
-        part = slice(row, row + 1)
-        return Aligned(self.values[part], self.half_step[part], self.scale[part], errors)
-
 
 def align(
-    energy: FloatArray, mu: FloatArray, axis: EnergyAxis, *, near: float | FloatArray | None = None
+    energy: FloatArray | Grids, mu: FloatArray, axis: EnergyAxis, *, near: FloatArray | None = None
 ) -> Aligned:
-    """Put spectra of one energy grid, or of grids of as many points, onto the network's axis.
+    """Put spectra onto the network's axis.
 
     Parameters
     ----------
-    energy : ndarray of float64, shape (n,) or (k, n)
-        Photon energy in eV, strictly increasing.
+    energy : ndarray of float64, shape (n,), or Grids
+        Photon energy in eV, strictly increasing: of all spectra, or of each.
     mu : ndarray of float64, shape (k, n)
         Normalised absorption: flattened, or on any scale with the pre-edge line
         taken off where the axis has a range to scale over.
     axis : EnergyAxis
-    near : float or ndarray of float64, shape (k,), optional
-        Look for the half step within 60 eV of this energy only.
+    near : ndarray of float64, shape (k,), optional
+        Look for the half step within 60 eV of these energies only.
 
     Returns
     -------
@@ -88,22 +83,25 @@ def align(
     k = len(mu)
     if k == 0:
         return Aligned(np.empty((0, axis.count), dtype=np.float32), np.empty(0), np.empty(0), {})
-    starts, smooth = _smoothed(energy, mu, near)
+    grids = energy if isinstance(energy, Grids) else Grids.shared(energy)
+    starts, smooth = _smoothed(grids, mu, near)
     edge = _Rise(starts, smooth)
     # A spectrum to be scaled may be on any scale: its highest point is a start that it always rises through.
     scale = np.ones(k) if axis.scale_range is None else 0.7 * edge.highest
     half_step, found = edge.through(0.5 * scale)
     start = half_step
     if axis.scale_range is not None:
-        integral = _Integral(energy, mu)
+        integral = _Integral(grids, mu)
+        done = np.zeros(k, dtype=bool)
         for _ in range(SCALE_ITERATIONS):
             before = scale
-            scale = integral.means(half_step, axis.scale_range)
+            # A spectrum that is done stays, so that none depends on which others it comes with.
+            scale = np.where(done, before, integral.means(half_step, axis.scale_range))
             half_step, found = edge.through(0.5 * scale)
-            if np.all((np.abs(scale - before) <= SCALE_TOLERANCE * np.abs(scale)) | ~found):
+            done |= (np.abs(scale - before) <= SCALE_TOLERANCE * np.abs(scale)) | ~found
+            if done.all():
                 break
         found &= np.isfinite(scale) & (scale > 0.0)
-    own = energy.ndim == 2
     errors: dict[int, SpectrumError] = {
         int(i): EdgeError(
             f"the normalised spectrum runs from {smooth[i].min():.2f} to {smooth[i].max():.2f} and never "
@@ -116,16 +114,16 @@ def align(
         # A scan that does not reach the range of the scale has no scale: that is what is wrong with it.
         for i in np.flatnonzero(~found & np.isfinite(start)).tolist():
             try:
-                _check_coverage(energy[i] if own else energy, axis, float(start[i]))
+                _check_coverage(grids.one(i), axis, float(start[i]))
             except CoverageError as error:
                 errors[i] = error
     half_step = np.where(found, half_step, np.nan)
     origins = half_step if axis.kind == "edge" else np.zeros(k)
     values = np.full((k, axis.count), np.nan, dtype=np.float32)
-    sure = _covered(energy, axis, origins)
+    sure = _covered(grids, axis, origins)
     offsets = axis.first + axis.step * np.arange(axis.count, dtype=np.float64)
     for i in np.flatnonzero(np.isfinite(origins)).tolist():
-        grid = energy[i] if own else energy
+        grid = grids.one(i)
         if not sure[i]:
             try:
                 _check_coverage(grid, axis, float(origins[i]))
@@ -134,7 +132,7 @@ def align(
                 continue
         if axis.kind == "edge" and not found[i]:
             continue
-        values[i] = np.interp(origins[i] + offsets, grid, mu[i]) / scale[i]
+        values[i] = np.interp(origins[i] + offsets, grid, mu[i, : grid.size]) / scale[i]
     return Aligned(values, half_step, np.where(found, scale, 1.0), errors)
 
 
@@ -186,7 +184,7 @@ def half_step_energy(energy: FloatArray, flat: FloatArray) -> float:
     EdgeError
         If the spectrum does not rise through 0.5.
     """
-    starts, smooth = _smoothed(energy, flat[np.newaxis], None)
+    starts, smooth = _smoothed(Grids.shared(energy), flat[np.newaxis], None)
     energies, found = _Rise(starts, smooth).through(np.array([0.5]))
     if not found[0]:
         raise EdgeError(
@@ -194,13 +192,6 @@ def half_step_energy(energy: FloatArray, flat: FloatArray) -> float:
             "through 0.5; expected an absorption edge: check the column and the scan's range"
         )
     return float(energies[0])
-
-
-def _around(energy: FloatArray, near: float) -> slice:
-    return slice(
-        int(np.searchsorted(energy, near - SEARCH_WINDOW)),
-        int(np.searchsorted(energy, near + SEARCH_WINDOW, side="right")),
-    )
 
 
 class _Rise:
@@ -244,11 +235,11 @@ class _Rise:
 
 
 class _Integral:
-    """Integrals of piecewise linear spectra, mu (k, n), over energies (n,) or (k, n)."""
+    """Integrals of piecewise linear spectra, mu (k, n)."""
 
-    def __init__(self, energy: FloatArray, mu: FloatArray) -> None:
-        self.energy = energy if energy.ndim == 2 else energy[np.newaxis]
-        self.own = energy.ndim == 2
+    def __init__(self, grids: Grids, mu: FloatArray) -> None:
+        self.grids, self.energy = grids, grids.energy
+        self.own = len(self.energy) > 1
         self.mu, self.rows = mu, np.arange(len(mu))[:, np.newaxis]
         self.grid_of = self.rows if self.own else np.zeros_like(self.rows)
         self.steps = self.energy[:, 1:] - self.energy[:, :-1]
@@ -257,7 +248,7 @@ class _Integral:
 
     def means(self, origins: FloatArray, scale_range: tuple[float, float]) -> FloatArray:
         """Means (k,) over a range counted from their origins; NaN without an origin."""
-        first, last = self.energy[:, :1], self.energy[:, -1:]
+        first, last = self.energy[:, :1], self.grids.last[:, np.newaxis]
         known = np.isfinite(origins)
         at = np.where(known, origins, first[:, 0])[:, np.newaxis] + np.array(scale_range)
         at = np.minimum(np.maximum(at, first), last)
@@ -282,38 +273,56 @@ MARGIN = 32
 BLOCK = 64
 
 
-def _smoothed(
-    energy: FloatArray, mu: FloatArray, near: float | FloatArray | None
-) -> tuple[FloatArray, FloatArray]:
+def _smoothed(grids: Grids, mu: FloatArray, near: FloatArray | None) -> tuple[FloatArray, FloatArray]:
     """Spectra on uniform grids of 0.1 eV, smoothed with a Gaussian of 1 eV: starts (k,), rows (k, m)."""
-    if energy.ndim == 1:
-        window = slice(None) if near is None else _around(energy, float(np.max(near)))
-        x = energy[window]
-        starts = np.full(len(mu), x[0])
-        if len(mu) < MANY:
-            grid = x[0] + GRID_STEP * np.arange(_points(x))
-            return starts, _convolved(np.array([np.interp(grid, x, row) for row in mu[:, window]]))
-        inside = mu[:, window]
-        smooth = np.empty((len(mu), _points(x)))
-        for out, seen, matrix in _smoother(np.ascontiguousarray(x).tobytes()):
-            np.matmul(inside[:, seen], matrix, out=smooth[:, out])
-        return starts, smooth
-    around = [slice(None)] * len(mu)
-    if near is not None:
-        centres = np.broadcast_to(near, len(mu)).tolist()
-        around = [_around(row, centre) for row, centre in zip(energy, centres, strict=True)]
-    inner = [row[window] for row, window in zip(energy, around, strict=True)]
-    points = [_points(x) for x in inner]
-    values = np.empty((len(mu), max(points)))
-    offsets = GRID_STEP * np.arange(values.shape[1])
-    for i, x in enumerate(inner):
-        # Beyond its end a row is held, as the convolution holds it.
-        values[i] = np.interp(x[0] + offsets, x, mu[i, around[i]])
-        values[i, points[i] :] = values[i, points[i] - 1]
-    smooth = _convolved(values)
-    for i, count in enumerate(points):
-        smooth[i, count:] = smooth[i, count - 1]
-    return np.array([x[0] for x in inner]), smooth
+    windows = _windows(grids, near, len(mu))
+    alike: dict[tuple[int, int], list[int]] = {}
+    for i, (start, stop) in enumerate(windows):
+        alike.setdefault((start, stop), []).append(i)
+    done: list[tuple[list[int], FloatArray]] = []
+    lone: list[int] = []
+    for (start, stop), rows in alike.items():
+        if len(grids.energy) == 1 and len(rows) >= MANY:
+            done.append((rows, _by_matrix(grids.energy[0, start:stop], mu[rows, start:stop])))
+        else:
+            lone += rows
+    if lone:
+        found = [_uniform(grids.one(i)[slice(*windows[i])], mu[i, slice(*windows[i])]) for i in lone]
+        smooth = _convolved(held(found))
+        done += [([i], smooth[j : j + 1, : found[j].size]) for j, i in enumerate(lone)]
+    first = [start for start, _ in windows]
+    return grids.at(np.array(first)), _together(done, len(mu))
+
+
+def _windows(grids: Grids, near: FloatArray | None, count: int) -> list[tuple[int, int]]:
+    """Points of each spectrum, from and to, between which its half step is looked for."""
+    if near is None:
+        return [(0, size) for size in np.broadcast_to(grids.size, count).tolist()]
+    first = np.count_nonzero(grids.energy < near[:, np.newaxis] - SEARCH_WINDOW, axis=1)
+    last = np.count_nonzero(grids.energy <= near[:, np.newaxis] + SEARCH_WINDOW, axis=1)
+    return list(zip(first.tolist(), last.tolist(), strict=True))
+
+
+def _uniform(energy: FloatArray, mu: FloatArray) -> FloatArray:
+    """A spectrum (n,) on a grid of 0.1 eV."""
+    return np.asarray(np.interp(energy[0] + GRID_STEP * np.arange(_points(energy)), energy, mu))
+
+
+def _by_matrix(energy: FloatArray, mu: FloatArray) -> FloatArray:
+    """Spectra of one grid, mu (k, n), on a uniform one and smoothed."""
+    smooth = np.empty((len(mu), _points(energy)))
+    for out, seen, matrix in _smoother(energy.tobytes()):
+        np.matmul(mu[:, seen], matrix, out=smooth[:, out])
+    return smooth
+
+
+def _together(parts: list[tuple[list[int], FloatArray]], count: int) -> FloatArray:
+    """Rows of different lengths in one array; beyond its end a row is held, as its convolution holds it."""
+    together = np.empty((count, max(part.shape[1] for _, part in parts)))
+    for rows, part in parts:
+        together[rows, : part.shape[1]] = part
+        together[rows, part.shape[1] :] = part[:, -1:]
+    return together
 
 
 def _points(energy: FloatArray) -> int:
@@ -353,33 +362,31 @@ def _band() -> FloatArray:
 def _smoother(energy: bytes) -> list[tuple[slice, slice, FloatArray]]:
     """Make blocks of the matrix of interpolation and smoothing: points made, energies seen, matrix."""
     x = np.frombuffer(energy)
-    grid = x[0] + GRID_STEP * np.arange(_points(x))
-    whole = _convolved(np.array([np.interp(grid, x, row) for row in np.eye(x.size)]))
+    whole = _convolved(np.array([_uniform(x, row) for row in np.eye(x.size)]))
     blocks = []
-    for start in range(0, grid.size, BLOCK):
-        out = slice(start, min(start + BLOCK, grid.size))
+    for start in range(0, whole.shape[1], BLOCK):
+        out = slice(start, min(start + BLOCK, whole.shape[1]))
         seen = np.flatnonzero(whole[:, out].any(axis=1))
         used = slice(int(seen[0]), int(seen[-1]) + 1)
         blocks.append((out, used, np.ascontiguousarray(whole[used, out])))
     return blocks
 
 
-def _covered(energy: FloatArray, axis: EnergyAxis, origins: FloatArray) -> npt.NDArray[np.bool_]:
+def _covered(grids: Grids, axis: EnergyAxis, origins: FloatArray) -> npt.NDArray[np.bool_]:
     """Which spectra cover the axis without a doubt; the others need a look of their own."""
-    if len(origins) == 0:
-        return np.zeros(0, dtype=bool)
-    grids = energy if energy.ndim == 2 else energy[np.newaxis]
-    covered = (grids[:, 0] <= axis.first + origins) & (grids[:, -1] >= axis.last + origins)
-    gaps, known = grids[:, 1:] - grids[:, :-1], origins[np.isfinite(origins)]
+    covered = (grids.first <= axis.first + origins) & (grids.last >= axis.last + origins)
+    known = origins[np.isfinite(origins)]
     if not known.size:
         return np.asarray(covered)
-    if energy.ndim == 2:
+    energy = grids.energy
+    gaps = energy[:, 1:] - energy[:, :-1]
+    if len(energy) > 1:
         low, high = origins[:, np.newaxis] - 5.0, origins[:, np.newaxis] + 15.0
     else:
         low, high = np.array([[known.min() - 5.0]]), np.array([[known.max() + 15.0]])
-    near = (grids[:, 1:] > low) & (grids[:, :-1] < high)
+    near = (energy[:, 1:] > low) & (energy[:, :-1] < high)
     limits = np.where(near, MAX_EDGE_GAP, MAX_GAP) if axis.kind == "edge" else MAX_GAP
-    return np.asarray(covered & (gaps <= limits).all(axis=1))
+    return np.asarray(covered & ((gaps <= limits) | ~grids.inside[:, 1:]).all(axis=1))
 
 
 def _check_coverage(energy: FloatArray, axis: EnergyAxis, origin: float) -> None:

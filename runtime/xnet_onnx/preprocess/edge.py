@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..bundle.load import Bundle
 from ..edges import Absorber, as_edge, as_element, edges_between, lines_beside, nearest_edge
 from ..errors import CoverageError, EdgeError, ElementError, SpectrumError
-from ..spectrum import NormalizedBatch, Spectrum
+from ..numerics import masked_mean
+from ..spectrum import FloatArray, Spectrum
 from ..wording import counted
 from .quality import check_points, glitch_heights, noise_levels, wrong_shapes
+from .rows import NormalizedBatch
 
 __all__ = ["absorber_at", "absorber_of", "check_edges", "identify"]
 
@@ -144,9 +148,9 @@ def absorber_at(e0: float, bundle: Bundle) -> Absorber:
 
 def _wrong_levels(normalized: NormalizedBatch) -> dict[int, SpectrumError]:
     """Refuse spectra whose flattened mu is far from 1, where the model's input depends on it."""
-    energy, e0 = normalized.energy, normalized.e0
+    energy, e0 = normalized.grids.energy, normalized.e0[:, np.newaxis]
     above = (energy >= e0 + 20.0) & (energy <= e0 + 40.0)
-    level = normalized.flat[:, above].mean(axis=1) if np.any(above) else np.ones(len(normalized.flat))
+    level = np.where(above.any(axis=1), masked_mean(normalized.flat, above), 1.0)
     low, high = POST_EDGE_RANGE
     return {
         int(i): EdgeError(
@@ -169,7 +173,7 @@ def _elsewhere(e0: float, absorber: Absorber) -> EdgeError:
 
 
 def check_edges(
-    normalized: NormalizedBatch, bundle: Bundle, absorber: Absorber
+    normalized: NormalizedBatch, bundle: Bundle, absorbers: Sequence[Absorber]
 ) -> tuple[list[tuple[str, ...]], dict[int, SpectrumError]]:
     """Check that the edges found can be the bundle's.
 
@@ -177,7 +181,7 @@ def check_edges(
     ----------
     normalized : NormalizedBatch
     bundle : Bundle
-    absorber : Absorber
+    absorbers : sequence of Absorber, length k
         What the edges should be.
 
     Returns
@@ -190,53 +194,64 @@ def check_edges(
         are too few points near the edge; SpectrumError if a glitch lies on what
         the model sees.
     """
-    energy, e0, count = normalized.energy, normalized.e0, len(normalized.norm)
-    none: list[tuple[str, ...]] = [()] * count
-    low, high = absorber.e0_range
-    name = absorber.name
-    errors: dict[int, SpectrumError] = {}
-    if not low <= e0 <= high:
-        return none, dict.fromkeys(range(count), _elsewhere(e0, absorber))
+    grids, e0 = normalized.grids, normalized.e0
     noise = noise_levels(normalized)
-    for i in np.flatnonzero(noise > MAX_NOISE).tolist():
-        errors[i] = EdgeError(
+    glitches, broken = _glitches(normalized, noise)
+    shapes = wrong_shapes(normalized, [absorber.name for absorber in absorbers])
+    levels = _wrong_levels(normalized) if bundle.axis.scale_range is None else {}
+    # Of several things that are wrong with a spectrum, the first of these is said.
+    errors = broken | levels | shapes | check_points(grids, e0) | _too_noisy(noise)
+    warnings: list[tuple[str, ...]] = []
+    for i, absorber in enumerate(absorbers):
+        at, (low, high) = float(e0[i]), absorber.e0_range
+        if not low <= at <= high:
+            errors[i] = _elsewhere(at, absorber)
+        noisy = (f"noisy: {100 * noise[i]:.1f} % of the edge step",) if noise[i] > 0.3 * MAX_NOISE else ()
+        warnings.append((*noisy, *glitches.get(i, ()), *_shifted(at, absorber, bundle)))
+    return warnings, errors
+
+
+def _too_noisy(noise: FloatArray) -> dict[int, SpectrumError]:
+    """Refuse spectra whose edges do not stand out of their noise (k,)."""
+    return {
+        i: EdgeError(
             f"the noise is {100 * noise[i]:.0f} % of the edge step; expected at most "
             f"{100 * MAX_NOISE:.0f} %: is there an edge at all? Merge scans or choose another column"
         )
-    try:
-        check_points(energy, e0)
-    except CoverageError as error:
-        return none, dict.fromkeys(range(count), error) | errors
-    errors = wrong_shapes(normalized, name) | errors
-    if bundle.axis.scale_range is None:
-        errors = errors | {i: e for i, e in _wrong_levels(normalized).items() if i not in errors}
-    noticed: dict[int, list[str]] = {
-        i: [f"noisy: {100 * noise[i]:.1f} % of the edge step"]
-        for i in np.flatnonzero(noise > 0.3 * MAX_NOISE).tolist()
+        for i in np.flatnonzero(noise > MAX_NOISE).tolist()
     }
-    heights = glitch_heights(energy, normalized.norm)
-    heights[:, (energy < e0 - 20.0) | (energy > e0 + 60.0)] = 0.0
+
+
+def _glitches(
+    normalized: NormalizedBatch, noise: FloatArray
+) -> tuple[dict[int, tuple[str, ...]], dict[int, SpectrumError]]:
+    """What stands out of the spectra: in words, and errors where it is too much."""
+    energy, e0 = normalized.grids.energy, normalized.e0[:, np.newaxis]
+    seen = (energy >= e0 - 20.0) & (energy <= e0 + 60.0)
+    heights = glitch_heights(normalized.grids, normalized.norm, seen)
     standing = heights > np.maximum(GLITCH_WARNED, 10.0 * noise)[:, np.newaxis]
+    noticed: dict[int, tuple[str, ...]] = {}
+    errors: dict[int, SpectrumError] = {}
     for i in np.flatnonzero(standing.any(axis=1)).tolist():
         at = int(heights[i].argmax())
         found = (
-            f"{counted(int(standing[i].sum()), 'glitch', 'glitches')}: the point at {energy[at]:.2f} eV "
-            f"stands out by {heights[i, at]:.2f} edge steps"
+            f"{counted(int(standing[i].sum()), 'glitch', 'glitches')}: the point at "
+            f"{normalized.grids.one(i)[at]:.2f} eV stands out by {heights[i, at]:.2f} edge steps"
         )
+        noticed[i] = (found,)
         if heights[i, at] > GLITCH_REFUSED:
-            errors.setdefault(
-                i,
-                SpectrumError(f"{found}; expected a smooth spectrum: remove the point and try again"),
-            )
-        noticed.setdefault(i, []).append(found)
+            errors[i] = SpectrumError(f"{found}; expected a smooth spectrum: remove the point and try again")
+    return noticed, errors
+
+
+def _shifted(e0: float, absorber: Absorber, bundle: Bundle) -> tuple[str, ...]:
+    """A warning where e0 is unusual for the absorber."""
     offset = e0 - absorber.energy
-    shifted: tuple[str, ...] = ()
-    if not -E0_BELOW <= offset <= E0_ABOVE:
-        nearest = -E0_BELOW if offset < 0 else E0_ABOVE
-        shifted = (
-            f"e0 = {e0:.1f} eV is unusual for {name} ({absorber.energy:.0f} eV): the energy axis "
-            "seems shifted by "
-            f"{offset - nearest:+.1f} eV or more; check its calibration"
-            + ("" if bundle.axis.kind == "absolute" else " (the prediction does not depend on it)"),
-        )
-    return [(*noticed.get(i, ()), *shifted) for i in range(count)], errors
+    if -E0_BELOW <= offset <= E0_ABOVE:
+        return ()
+    nearest = -E0_BELOW if offset < 0 else E0_ABOVE
+    return (
+        f"e0 = {e0:.1f} eV is unusual for {absorber.name} ({absorber.energy:.0f} eV): the energy axis "
+        f"seems shifted by {offset - nearest:+.1f} eV or more; check its calibration"
+        + ("" if bundle.axis.kind == "absolute" else " (the prediction does not depend on it)"),
+    )

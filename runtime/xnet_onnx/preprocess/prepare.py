@@ -1,14 +1,13 @@
 """Step 2 for one spectrum or many: from a spectrum as read to the network's input.
 
-Spectra of one energy grid (a map, a series of scans) go through each step
-together; a spectrum of its own grid is normalised and checked by itself, and
-aligned with the others that have as many points.
+Spectra go through each step together, a few hundred at a time, whether they share
+their energy grid (a map, a series of scans) or each has its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,17 +16,25 @@ import numpy.typing as npt
 from ..bundle.load import Bundle
 from ..edges import Absorber
 from ..errors import XnetError
-from ..spectrum import EnergyAxis, FloatArray, ModelInput, NormalizedBatch, NormalizedSpectrum, Spectrum
-from .align import Aligned, align
+from ..spectrum import FloatArray, ModelInput, NormalizedSpectrum, Spectrum
+from .align import align
 from .edge import absorber_at, check_edges, identify
 from .normalize import as_normalized_many, check_spectrum, normalize_many, subtracted
+from .rows import Grids, NormalizedBatch, held
 
 __all__ = ["PreparedBatch", "prepare", "prepare_many", "prepare_normalized", "prepare_rows"]
+
+#: Spectra that go through the steps together: more gain nothing, and take memory.
+ROWS = 256
+#: Points of all of them where they are of different lengths.
+POINTS = 256 * 1024
+#: From so many spectra of one energy grid, they go by themselves: what depends on the grid is done once.
+SHARED = 16
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedBatch:
-    """Spectra of one energy grid and one e0, made ready for the network.
+    """Spectra made ready for the network.
 
     Parameters
     ----------
@@ -39,11 +46,11 @@ class PreparedBatch:
         Half-step energies in eV.
     scale : ndarray of float64, shape (k,)
         What `align` divided by.
-    e0 : float
+    e0 : ndarray of float64, shape (k,)
         In eV.
     edge_step : ndarray of float64, shape (k,)
-    absorber : Absorber
-    recipe : dict
+    absorbers : list of Absorber, length k
+    recipes : list of dict, length k
         The normalisation's, as in `NormalizedSpectrum`.
     warnings : list of tuple of str, length k
     """
@@ -52,96 +59,68 @@ class PreparedBatch:
     values: npt.NDArray[np.float32]
     half_step: FloatArray
     scale: FloatArray
-    e0: float
+    e0: FloatArray
     edge_step: FloatArray
-    absorber: Absorber
-    recipe: dict[str, Any]
+    absorbers: list[Absorber]
+    recipes: list[dict[str, Any]]
     warnings: list[tuple[str, ...]]
 
 
-@dataclass(frozen=True, eq=False)
-class _Checked:
-    """Spectra whose edges have been checked, before they are aligned: numbers of theirs, mu (k, n)."""
-
-    rows: npt.NDArray[np.int64]
-    normalized: NormalizedBatch
-    mu: FloatArray
-    edge_step: FloatArray
-    absorber: Absorber
-    warnings: list[tuple[str, ...]]
-
-
-def _check(
-    rows: npt.NDArray[np.int64], normalized: NormalizedBatch, bundle: Bundle, absorber: Absorber | None
-) -> tuple[_Checked | None, dict[int, XnetError]]:
-    """Check the edges of a batch, and take off what is not aligned; errors by the numbers in `rows`."""
-    try:
-        absorber = absorber_at(normalized.e0, bundle) if absorber is None else absorber
-        warnings, wrong = check_edges(normalized, bundle, absorber)
-        normalized, mu = subtracted(normalized, bundle.axis)
-    except XnetError as error:
-        return None, dict.fromkeys(rows.tolist(), error)
-    kept = np.array([i for i in range(rows.size) if i not in wrong], dtype=np.int64)
-    errors: dict[int, XnetError] = {int(rows[i]): error for i, error in wrong.items()}
-    said = [(*normalized.warnings, *warnings[i]) for i in kept]
-    return _Checked(rows[kept], normalized, mu[kept], normalized.edge_step[kept], absorber, said), errors
-
-
-def _align(checked: Sequence[_Checked], axis: EnergyAxis) -> list[Aligned]:
-    """Align batches; those of one spectrum each, on grids of as many points, together."""
-    done: list[Aligned | None] = [None] * len(checked)
-    lone: dict[int, list[int]] = {}
-    for i, one in enumerate(checked):
-        if len(one.mu) == 1:
-            lone.setdefault(one.mu.shape[1], []).append(i)
-    for places in lone.values():
-        if len(places) > 1:
-            several = [checked[i] for i in places]
-            aligned = align(
-                np.stack([one.normalized.energy for one in several]),
-                np.concatenate([one.mu for one in several]),
-                axis,
-                near=np.array([one.normalized.e0 for one in several]),
-            )
-            for row, i in enumerate(places):
-                done[i] = aligned.one(row)
-    return [
-        align(one.normalized.energy, one.mu, axis, near=one.normalized.e0) if found is None else found
-        for one, found in zip(checked, done, strict=True)
-    ]
-
-
-def _ready(checked: _Checked, aligned: Aligned) -> tuple[PreparedBatch, dict[int, XnetError]]:
-    """What could be aligned; errors by the numbers in `rows`."""
-    errors: dict[int, XnetError] = {int(checked.rows[i]): error for i, error in aligned.errors.items()}
-    good = np.array([i for i in range(checked.rows.size) if i not in aligned.errors], dtype=np.int64)
+def _prepared(
+    rows: npt.NDArray[np.int64],
+    normalized: NormalizedBatch,
+    bundle: Bundle,
+    absorbers: Sequence[Absorber | None],
+) -> tuple[PreparedBatch, dict[int, XnetError]]:
+    """Check and align normalised spectra; errors by the numbers in `rows`."""
+    known, errors = _absorbers(normalized, bundle, absorbers)
+    kept = np.array(list(known), dtype=np.int64)
+    normalized = normalized.take(kept)
+    found = list(known.values())
+    noticed, wrong = check_edges(normalized, bundle, found)
+    normalized, mu, uncovered = subtracted(normalized, bundle.axis)
+    aligned = align(normalized.grids, mu, bundle.axis, near=normalized.e0)
+    wrong = {**aligned.errors, **wrong, **uncovered}
+    errors |= {int(kept[i]): error for i, error in wrong.items()}
+    good = np.array([i for i in range(kept.size) if i not in wrong], dtype=np.int64)
     ready = PreparedBatch(
-        rows=checked.rows[good],
+        rows=rows[kept[good]],
         values=aligned.values[good],
         half_step=aligned.half_step[good],
         scale=aligned.scale[good],
-        e0=checked.normalized.e0,
-        edge_step=checked.edge_step[good],
-        absorber=checked.absorber,
-        recipe=checked.normalized.recipe,
-        warnings=[checked.warnings[i] for i in good],
+        e0=normalized.e0[good],
+        edge_step=normalized.edge_step[good],
+        absorbers=[found[i] for i in good],
+        recipes=[normalized.recipes[i] for i in good],
+        warnings=[(*normalized.warnings[i], *noticed[i]) for i in good],
     )
-    return ready, errors
+    return ready, {int(rows[i]): error for i, error in errors.items()}
 
 
-def _checked_rows(
-    energy: FloatArray, mu: FloatArray, bundle: Bundle, absorber: Absorber | None, normalized: bool
-) -> tuple[list[_Checked], dict[int, XnetError]]:
-    """Normalise and check spectra of one energy grid."""
-    found, errors = (as_normalized_many if normalized else normalize_many)(energy, mu)
-    every: dict[int, XnetError] = dict(errors)
-    checked = []
-    for rows, batch in found:
-        one, wrong = _check(rows, batch, bundle, absorber)
-        every.update(wrong)
-        if one is not None:
-            checked.append(one)
-    return checked, every
+def _absorbers(
+    normalized: NormalizedBatch, bundle: Bundle, given: Sequence[Absorber | None]
+) -> tuple[dict[int, Absorber], dict[int, XnetError]]:
+    """The absorber of each spectrum, by the energy of its rise where it is not given; or what is wrong."""
+    known: dict[int, Absorber] = {}
+    errors: dict[int, XnetError] = {}
+    for i, (absorber, e0) in enumerate(zip(given, normalized.e0.tolist(), strict=True)):
+        try:
+            known[i] = absorber_at(e0, bundle) if absorber is None else absorber
+        except XnetError as error:
+            errors[i] = error
+    return known, errors
+
+
+def _from_mu(
+    grids: Grids, mu: FloatArray, bundle: Bundle, absorbers: Sequence[Absorber | None], normalized: bool
+) -> tuple[PreparedBatch | None, dict[int, XnetError]]:
+    """All steps for spectra that fit into memory at once."""
+    rows, batch, wrong = (as_normalized_many if normalized else normalize_many)(grids, mu)
+    errors: dict[int, XnetError] = dict(wrong)
+    if batch is None:
+        return None, errors
+    ready, later = _prepared(rows, batch, bundle, [absorbers[i] for i in rows])
+    return ready, errors | later
 
 
 def prepare_rows(
@@ -169,17 +148,18 @@ def prepare_rows(
     Returns
     -------
     batches : list of PreparedBatch
-        One for each e0.
+        Of a few hundred each.
     errors : dict of int to XnetError
         For the rows that are in none of them.
     """
-    checked, errors = _checked_rows(energy, mu, bundle, absorber, normalized)
-    batches = []
-    for one, aligned in zip(checked, _align(checked, bundle.axis), strict=True):
-        ready, wrong = _ready(one, aligned)
-        errors.update(wrong)
-        if ready.rows.size:
-            batches.append(ready)
+    grids, batches = Grids.shared(energy), []
+    errors: dict[int, XnetError] = {}
+    for start in range(0, len(mu), ROWS):
+        part = mu[start : start + ROWS]
+        ready, wrong = _from_mu(grids, part, bundle, [absorber] * len(part), normalized)
+        errors |= {start + i: error for i, error in wrong.items()}
+        if ready is not None and ready.rows.size:
+            batches.append(replace(ready, rows=start + ready.rows))
     return batches, errors
 
 
@@ -192,19 +172,19 @@ def _model_input(
     warnings: tuple[str, ...],
     energy_shift: float,
 ) -> ModelInput:
-    axis = bundle.axis
+    axis, absorber, recipe = bundle.axis, batch.absorbers[i], batch.recipes[i]
     half_step = float(batch.half_step[i])
     return ModelInput(
         label=label,
-        element=batch.absorber.element,
-        edge=batch.absorber.edge,
-        absorber=batch.absorber.number,
+        element=absorber.element,
+        edge=absorber.edge,
+        absorber=absorber.number,
         values=batch.values[i],
         energy=axis.energies(half_step),
         preprocessing={
             "mu": mu_source,
-            "normalization": batch.recipe.get("method", "unknown"),
-            "e0": batch.e0,
+            "normalization": recipe.get("method", "unknown"),
+            "e0": float(batch.e0[i]),
             "edge_step": float(batch.edge_step[i]),
             "scale": float(batch.scale[i]),
             "half_step_energy": half_step,
@@ -214,7 +194,7 @@ def _model_input(
             "axis_last": axis.last,
             "axis_count": axis.count,
         }
-        | {key: value for key, value in batch.recipe.items() if key != "method"},
+        | {key: value for key, value in recipe.items() if key != "method"},
         warnings=warnings + batch.warnings[i],
     )
 
@@ -237,43 +217,26 @@ def prepare_many(
     list of ModelInput or XnetError
         In the order given.
     """
-    results: list[ModelInput | XnetError | None] = [None] * len(spectra)
-    alike: dict[tuple[Any, ...], list[int]] = {}
+    results: dict[int, ModelInput | XnetError] = {}
+    waiting: dict[int, _Waiting] = {}
     for i, spectrum in enumerate(spectra):
         if isinstance(spectrum, XnetError):
             results[i] = spectrum
             continue
-        energy = np.asarray(spectrum.energy)
-        shape = np.shape(spectrum.mu)
-        # A shape of its own goes through `check_spectrum` alone, which says what is wrong with it.
-        grid = (energy.tobytes(), energy.dtype.str) if shape == energy.shape and energy.ndim == 1 else i
-        alike.setdefault((grid, spectrum.element, spectrum.edge, spectrum.warnings), []).append(i)
-    waiting: list[tuple[list[int], _Checked]] = []
-    for (grid, *_), members in alike.items():
-        first = spectra[members[0]]
-        assert isinstance(first, Spectrum)
         try:
-            absorber = identify(first, bundle)
-            if isinstance(grid, int):
-                check_spectrum(first.energy, first.mu)
+            waiting[i] = _taken_up(spectrum, bundle)
         except XnetError as error:
-            for i in members:
-                results[i] = error
-            continue
-        energy = np.asarray(first.energy, dtype=np.float64)
-        mu = np.array([np.asarray(spectra[i].mu, dtype=np.float64) for i in members])  # type: ignore[union-attr]
-        checked, errors = _checked_rows(energy, mu, bundle, absorber, normalized)
-        for row, wrong in errors.items():
-            results[members[row]] = wrong
-        waiting += [(members, one) for one in checked]
-    aligned = _align([one for _, one in waiting], bundle.axis)
-    for (members, one), found in zip(waiting, aligned, strict=True):
-        batch, errors = _ready(one, found)
-        for row, wrong in errors.items():
-            results[members[row]] = wrong
-        for k, row in enumerate(batch.rows.tolist()):
-            spectrum = spectra[members[row]]
-            assert isinstance(spectrum, Spectrum)
+            results[i] = error
+    for members in _batches(waiting):
+        some = [waiting[i] for i in members]
+        alike = all(one.grid == some[0].grid for one in some)
+        grids = Grids.shared(some[0].energy) if alike else Grids.each([one.energy for one in some])
+        absorbers = [one.absorber for one in some]
+        batch, errors = _from_mu(grids, held([one.mu for one in some]), bundle, absorbers, normalized)
+        results |= {members[row]: error for row, error in errors.items()}
+        for k, row in enumerate([] if batch is None else batch.rows.tolist()):
+            assert batch is not None
+            spectrum = some[row].spectrum
             results[members[row]] = _model_input(
                 batch,
                 k,
@@ -283,8 +246,46 @@ def prepare_many(
                 spectrum.warnings,
                 spectrum.energy_shift,
             )
-    assert all(result is not None for result in results)
-    return [result for result in results if result is not None]
+    return [results[i] for i in range(len(spectra))]
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    """A spectrum that can be one, its arrays as numbers, and its absorber where something says it."""
+
+    spectrum: Spectrum
+    energy: FloatArray
+    mu: FloatArray
+    grid: bytes
+    absorber: Absorber | None
+
+
+def _taken_up(spectrum: Spectrum, bundle: Bundle) -> _Waiting:
+    absorber = identify(spectrum, bundle)
+    energy = np.asarray(spectrum.energy, dtype=np.float64)
+    mu = np.asarray(spectrum.mu, dtype=np.float64)
+    if energy.ndim != 1 or energy.shape != mu.shape or not energy.size:
+        check_spectrum(energy, mu)
+    return _Waiting(spectrum, energy, mu, energy.tobytes(), absorber)
+
+
+def _batches(waiting: dict[int, _Waiting]) -> Iterator[list[int]]:
+    """Which spectra go through the steps together: of one grid, or of grids about as long."""
+    alike: dict[bytes, list[int]] = {}
+    for i, one in waiting.items():
+        alike.setdefault(one.grid, []).append(i)
+    for members in alike.values():
+        if len(members) >= SHARED:
+            yield from (members[start : start + ROWS] for start in range(0, len(members), ROWS))
+    others = [i for members in alike.values() if len(members) < SHARED for i in members]
+    batch: list[int] = []
+    for i in sorted(others, key=lambda i: waiting[i].energy.size):
+        if len(batch) == ROWS or (len(batch) + 1) * waiting[i].energy.size > POINTS:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
 
 
 def prepare(spectrum: Spectrum, bundle: Bundle, *, normalized: bool = False) -> ModelInput:
@@ -340,12 +341,7 @@ def prepare_normalized(
     SpectrumError
         If the edge is not the bundle's, or the axis is not covered.
     """
-    checked, errors = _check(np.zeros(1, dtype=np.int64), NormalizedBatch.of(normalized), bundle, absorber)
-    for error in errors.values():
-        raise error
-    assert checked is not None
-    (aligned,) = _align([checked], bundle.axis)
-    batch, errors = _ready(checked, aligned)
+    batch, errors = _prepared(np.zeros(1, dtype=np.int64), NormalizedBatch.of(normalized), bundle, [absorber])
     for error in errors.values():
         raise error
     return _model_input(batch, 0, bundle, label, mu_source, (), 0.0)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import CoverageError, EdgeError, SpectrumError
 from ..numerics import row_quantile
-from ..spectrum import FloatArray, NormalizedBatch
+from ..spectrum import FloatArray
 from ..wording import counted
+from .rows import Grids, NormalizedBatch
 
 __all__ = ["check_points", "glitch_heights", "noise_levels", "wrong_shapes"]
 
@@ -29,20 +33,20 @@ def noise_levels(normalized: NormalizedBatch) -> FloatArray:
     -------
     ndarray of float64, shape (k,)
     """
-    energy, norm = normalized.energy, normalized.norm
-    outside = np.flatnonzero(np.abs(energy[1:-1] - normalized.e0) > 10.0)
-    if outside.size < 8:
-        return np.zeros(len(norm))
-    steps = np.diff(energy)
+    energy, norm, grids = normalized.grids.energy, normalized.norm, normalized.grids
+    far = np.abs(energy[:, 1:-1] - normalized.e0[:, np.newaxis]) > 10.0
+    outside = far & grids.inside[:, 2:]
     # The middle point against the line through its neighbours, for uneven steps too.
-    total = (steps[1:] + steps[:-1])[outside]
-    left, right = steps[1:][outside] / total, steps[:-1][outside] / total
-    difference = norm[:, outside + 1] - (norm[:, outside] * left + norm[:, outside + 2] * right)
+    steps = energy[:, 1:] - energy[:, :-1]
+    total = steps[:, 1:] + steps[:, :-1]
+    left, right = steps[:, 1:] / total, steps[:, :-1] / total
+    difference = norm[:, 1:-1] - (norm[:, :-2] * left + norm[:, 2:] * right)
     weights = np.sqrt(1.0 + left**2 + right**2)
-    return 1.4826 * row_quantile(np.abs(difference / weights), 0.5)
+    noise = 1.4826 * row_quantile(np.abs(difference / weights), 0.5, outside)
+    return np.where(np.count_nonzero(outside, axis=1) < 8, 0.0, noise)
 
 
-def glitch_heights(energy: FloatArray, norm: FloatArray) -> FloatArray:
+def glitch_heights(grids: Grids, norm: FloatArray, seen: npt.NDArray[np.bool_]) -> FloatArray:
     """How far each point stands out of its neighbours on both sides.
 
     A point is held against the line through its neighbours and against the lines
@@ -51,46 +55,83 @@ def glitch_heights(energy: FloatArray, norm: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    energy : ndarray of float64, shape (n,)
+    grids : Grids
     norm : ndarray of float64, shape (k, n)
+    seen : ndarray of bool, shape (k, n)
+        Which points are asked for.
 
     Returns
     -------
     ndarray of float64, shape (k, n)
-        In edge steps; 0 for the two points at either end.
+        In edge steps; 0 for the two points at either end, and for what is not asked
+        for.
     """
     heights = np.zeros_like(norm)
-    if energy.size < 7:
+    part = _columns(seen)
+    part = slice(max(2, part.start), min(part.stop, norm.shape[1] - 2))
+    if part.stop <= part.start:
         return heights
-    x, y = energy, norm
-    middle = y[:, 2:-2] - _line(x[1:-3], y[:, 1:-3], x[3:-1], y[:, 3:-1], x[2:-2])
-    left = y[:, 2:-2] - _line(x[:-4], y[:, :-4], x[1:-3], y[:, 1:-3], x[2:-2])
-    right = y[:, 2:-2] - _line(x[3:-1], y[:, 3:-1], x[4:], y[:, 4:], x[2:-2])
+
+    def points(k: int) -> tuple[FloatArray, FloatArray]:
+        moved = slice(part.start + k, part.stop + k)
+        return grids.energy[:, moved], norm[:, moved]
+
+    before2, before, (x, y), after, after2 = (points(k) for k in (-2, -1, 0, 1, 2))
+    middle = y - _line(before, after, x)
+    left, right = y - _line(before2, before, x), y - _line(after, after2, x)
     same = (middle > 0.0) & (left > 0.0) & (right > 0.0) | (middle < 0.0) & (left < 0.0) & (right < 0.0)
     # A spike is as far from the level of its neighbours; a white line is not.
-    level = np.minimum(np.abs(y[:, 2:-2] - y[:, 1:-3]), np.abs(y[:, 2:-2] - y[:, 3:-1]))
+    level = np.minimum(np.abs(y - before[1]), np.abs(y - after[1]))
     lowest = np.minimum(np.minimum(np.abs(middle), np.abs(left)), np.minimum(np.abs(right), level))
-    heights[:, 2:-2] = np.where(same, lowest, 0.0)
+    counts = seen[:, part] & grids.inside[:, part.start + 2 : part.stop + 2]
+    heights[:, part] = np.where(same & counts, lowest, 0.0)
     return heights
 
 
-def _line(x0: FloatArray, y0: FloatArray, x1: FloatArray, y1: FloatArray, x: FloatArray) -> FloatArray:
+def _columns(chosen: npt.NDArray[np.bool_]) -> slice:
+    """The columns from the first to the last that has anything chosen; one at least."""
+    columns = np.flatnonzero(chosen.any(axis=0))
+    return slice(int(columns[0]), int(columns[-1]) + 1) if columns.size else slice(0, 1)
+
+
+def _line(
+    first: tuple[FloatArray, FloatArray], second: tuple[FloatArray, FloatArray], x: FloatArray
+) -> FloatArray:
+    """Values at x of the lines through two points each."""
+    (x0, y0), (x1, y1) = first, second
     return y0 + (y1 - y0) * ((x - x0) / (x1 - x0))
 
 
-def check_points(energy: FloatArray, e0: float) -> None:
-    """Refuse a scan too coarse to place its edge."""
-    near = energy[(energy > e0 - 10.0) & (energy < e0 + 20.0)]
-    inside = energy[(energy > e0 - 7.5) & (energy < e0 + 17.5)]
-    gap = float(np.diff(inside).max()) if inside.size > 1 else float("inf")
-    if near.size >= EDGE_POINTS and gap <= EDGE_GAP + 1e-6:
-        return
+def check_points(grids: Grids, e0: FloatArray) -> dict[int, SpectrumError]:
+    """Refuse scans too coarse to place their edges.
+
+    Parameters
+    ----------
+    grids : Grids
+    e0 : ndarray of float64, shape (k,)
+
+    Returns
+    -------
+    dict of int to SpectrumError
+        CoverageError, for the spectra refused.
+    """
+    energy, at = grids.energy, e0[:, np.newaxis]
+    near = np.count_nonzero((energy > at - 10.0) & (energy < at + 20.0), axis=1)
+    inside = (energy > at - 7.5) & (energy < at + 17.5)
+    steps = grids.energy[:, 1:] - grids.energy[:, :-1]
+    gap = np.where(inside[:, 1:] & inside[:, :-1], steps, 0.0).max(axis=1)
+    fine = (near >= EDGE_POINTS) & (np.count_nonzero(inside, axis=1) > 1) & (gap <= EDGE_GAP + 1e-6)
+    return {i: _too_coarse(grids.one(i), float(e0[i]), int(near[i])) for i in np.flatnonzero(~fine).tolist()}
+
+
+def _too_coarse(energy: FloatArray, e0: float, near: int) -> CoverageError:
+    """What is wrong with a scan of so many points near its edge."""
     steps = np.diff(energy)
     crossing = (energy[1:] > e0 - 7.5) & (energy[:-1] < e0 + 17.5)
     wide = np.flatnonzero(crossing & (steps > EDGE_GAP + 1e-6))
     if not wide.size:
-        raise CoverageError(
-            f"only {counted(near.size, 'point')} from 10 eV below to 20 eV above the edge at {e0:.1f} eV; "
+        return CoverageError(
+            f"only {counted(near, 'point')} from 10 eV below to 20 eV above the edge at {e0:.1f} eV; "
             f"expected at least {EDGE_POINTS}: the scan must go over all of that range"
         )
     cause = (
@@ -99,36 +140,55 @@ def check_points(energy: FloatArray, e0: float) -> None:
         else f"the gap of {steps[wide[0]]:.1f} eV from {energy[wide[0]]:.1f} to {energy[wide[0] + 1]:.1f} eV "
         "is too wide, near"
     )
-    raise CoverageError(
+    return CoverageError(
         f"{cause} the edge at {e0:.1f} eV; expected steps of at most {EDGE_GAP:g} eV from 7.5 eV below to "
         "17.5 eV above it: measure with finer steps"
     )
 
 
-def wrong_shapes(normalized: NormalizedBatch, name: str) -> dict[int, SpectrumError]:
-    """Refuse what rises and is no edge: noise, EXAFS of another edge, a falling spectrum."""
-    x, norm = normalized.energy - normalized.e0, normalized.norm
-    before = norm[:, (x < -20.0) & (x > -80.0)]
-    after = norm[:, (x > 15.0) & (x < 60.0)]
-    if before.shape[1] < 2 or after.shape[1] < 2:
-        return {}
-    low, high = row_quantile(before, 0.5), row_quantile(after, 0.5)
-    scatter = (
-        np.ptp(before, axis=1)
-        if before.shape[1] < 4
-        else row_quantile(np.abs(before - low[:, np.newaxis]), 0.9)
-    )
-    top = norm[:, np.abs(x) < 60.0].max(axis=1)
+def wrong_shapes(normalized: NormalizedBatch, names: Sequence[str]) -> dict[int, SpectrumError]:
+    """Refuse what rises and is no edge: noise, EXAFS of another edge, a falling spectrum.
+
+    Parameters
+    ----------
+    normalized : NormalizedBatch
+    names : sequence of str, length k
+        Of the edges, for the messages.
+
+    Returns
+    -------
+    dict of int to SpectrumError
+        EdgeError, for the spectra refused.
+    """
+    x = normalized.grids.energy - normalized.e0[:, np.newaxis]
+    before, is_before = _seen(normalized.norm, (x < -20.0) & (x > -80.0))
+    after, is_after = _seen(normalized.norm, (x > 15.0) & (x < 60.0))
+    around, is_around = _seen(normalized.norm, np.abs(x) < 60.0)
+    low, high = row_quantile(before, 0.5, is_before), row_quantile(after, 0.5, is_after)
+    # Of three points or fewer, how far apart they are.
+    few = np.count_nonzero(is_before, axis=1) < 4
+    with np.errstate(invalid="ignore"):
+        apart = row_quantile(before, 1.0, is_before) - row_quantile(before, 0.0, is_before)
+        spread = row_quantile(np.abs(before - low[:, np.newaxis]), 0.9, is_before)
+    scatter = np.where(few, apart, spread)
+    top = np.where(is_around, around, -np.inf).max(axis=1, initial=-np.inf)
     # Measured spectra stay within 0.1, 0.9 to 1.1, 0.05 and 1.7, calculated ones within these limits.
     edge = (np.abs(low) < 0.3) & (high > 0.5) & (high < 2.2) & (scatter < 0.3) & (top < 6.0)
+    judged = (np.count_nonzero(is_before, axis=1) > 1) & (np.count_nonzero(is_after, axis=1) > 1)
     return {
-        int(i): EdgeError(
-            f"the steepest rise, at {normalized.e0:.1f} eV, is no absorption edge: normalised, it goes from "
-            f"{low[i]:.2f} (+- {scatter[i]:.2f}) below it to {high[i]:.2f} above it, with a maximum of "
+        i: EdgeError(
+            f"the steepest rise, at {normalized.e0[i]:.1f} eV, is no absorption edge: normalised, it goes "
+            f"from {low[i]:.2f} (+- {scatter[i]:.2f}) below it to {high[i]:.2f} above it, with a maximum of "
             f"{top[i]:.2f}; expected "
-            f"from 0 to 1 as at the {name} edge: is it another element's EXAFS, the wrong column, or are "
+            f"from 0 to 1 as at the {names[i]} edge: is it another element's EXAFS, the wrong column, or are "
             "i0 and the "
             "transmitted intensity swapped?"
         )
-        for i in np.flatnonzero(~edge)
+        for i in np.flatnonzero(judged & ~edge).tolist()
     }
+
+
+def _seen(values: FloatArray, chosen: npt.NDArray[np.bool_]) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """The columns of rows in which anything is chosen, and what is."""
+    columns = _columns(chosen)
+    return values[:, columns], chosen[:, columns]
