@@ -14,10 +14,13 @@ import numpy.typing as npt
 
 from ..bundle.nearest import Compounds
 from ..prediction import Neighbour
+from ..spectrum import FloatArray
 
 __all__ = ["COUNT", "nearest_of"]
 
 COUNT = 3
+#: Inputs compared at a time: the squares of more do not fit into the cache.
+ROWS = 16
 
 
 def nearest_of(
@@ -41,29 +44,38 @@ def nearest_of(
     scores = shifted @ compounds.components.T
     outside = (shifted**2).sum(axis=1) - (scores**2).sum(axis=1)
     return [
-        _nearest(compounds, row.astype(np.float32), float(rest), inputs.shape[1], count)
-        for row, rest in zip(scores, outside, strict=True)
+        _nearest(compounds, squares, rest, inputs.shape[1], count)
+        for start in range(0, len(scores), ROWS)
+        for squares, rest in zip(
+            *_squares(compounds, scores[start : start + ROWS], outside[start : start + ROWS]), strict=True
+        )
     ]
 
 
+def _squares(
+    compounds: Compounds, scores: FloatArray, outside: FloatArray
+) -> tuple[npt.NDArray[np.float32], list[float]]:
+    """Squares of the differences (k, m) from the training spectra, but for what is one for a row (k,)."""
+    rows = scores.astype(np.float32)
+    products = rows @ compounds.scores.reshape(rows.shape[1], -1)
+    products *= -2.0
+    products += compounds.square.ravel()
+    squares = products.reshape(len(rows), *compounds.square.shape).min(axis=1)
+    return squares, (np.einsum("ij,ij->i", rows, rows) + outside).tolist()
+
+
 def _nearest(
-    compounds: Compounds, row: npt.NDArray[np.float32], outside: float, points: int, count: int
+    compounds: Compounds, squares: npt.NDArray[np.float32], rest: float, points: int, count: int
 ) -> tuple[Neighbour, ...]:
-    """The same for one input; `outside` is the square of what the components do not describe of it."""
-    components = len(row)
-    products = row @ compounds.scores.reshape(components, -1)
-    squares = (compounds.square - 2.0 * products.reshape(compounds.square.shape)).min(axis=0)
-    of_compound = np.minimum.reduceat(squares, compounds.starts)
-    count = min(count, of_compound.size)
-    chosen = np.argpartition(of_compound, count - 1)[:count]
-    chosen = chosen[np.argsort(of_compound[chosen], kind="stable")]
-    ends = np.append(compounds.starts[1:], squares.size)
-    own = float(row @ row) + outside
+    """The compounds of the smallest squares (m,), one after the other; what was found is crossed out."""
     found = []
-    for i in chosen.tolist():
-        start = int(compounds.starts[i])
-        spectrum = start + int(np.argmin(squares[start : ends[i]]))
-        difference = float(np.sqrt(max(0.0, own + float(squares[spectrum])) / points))
+    for _ in range(min(count, len(compounds.names))):
+        spectrum = int(squares.argmin())
+        square = float(squares[spectrum])
+        i = int(compounds.starts.searchsorted(spectrum, side="right")) - 1
+        end = compounds.starts[i + 1] if i + 1 < compounds.starts.size else squares.size
+        squares[compounds.starts[i] : end] = np.inf
+        difference = float(np.sqrt(max(0.0, rest + square) / points))
         found.append(
             Neighbour(
                 compounds.names[i],
