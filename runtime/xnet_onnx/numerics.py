@@ -9,6 +9,7 @@ from .spectrum import FloatArray
 
 __all__ = ["FWHM_TO_SIGMA", "gaussian_kernel", "masked_mean", "row_quantile", "vertex_offsets"]
 
+LARGEST = float(np.finfo(np.float64).max)
 FWHM_TO_SIGMA = 1.0 / (2.0 * np.sqrt(2.0 * np.log(2.0)))
 
 
@@ -37,10 +38,9 @@ def vertex_offsets(left: FloatArray, centre: FloatArray, right: FloatArray) -> F
     By a parabola through three points, of their logarithms where these are positive:
     for a Gaussian that is exact.
     """
-    three = np.stack([left, centre, right])
-    positive = (three > 0.0).all(axis=0)
-    logs = np.log(np.where(positive, three, 1.0))
-    left, centre, right = np.where(positive, logs, three)
+    three = np.array((left, centre, right))
+    np.log(three, out=three, where=(three > 0.0).all(axis=0))
+    left, centre, right = three
     curvature = left - 2.0 * centre + right
     bent = curvature < 0.0
     offset = 0.5 * (left - right) / np.where(bent, curvature, -1.0)
@@ -61,7 +61,7 @@ def masked_mean(values: FloatArray, chosen: npt.NDArray[np.bool_]) -> FloatArray
         NaN where none are chosen.
     """
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(chosen, values, 0.0).sum(axis=1) / np.count_nonzero(chosen, axis=1))
+        return np.asarray(np.where(chosen, values, 0.0).sum(axis=1) / chosen.sum(axis=1))
 
 
 def row_quantile(values: FloatArray, share: float, chosen: npt.NDArray[np.bool_]) -> FloatArray:
@@ -78,12 +78,11 @@ def row_quantile(values: FloatArray, share: float, chosen: npt.NDArray[np.bool_]
     Returns
     -------
     ndarray of float64, shape (k,)
-        Infinity where none are chosen.
+        The largest number where none are chosen.
     """
-    ordered = np.sort(np.where(chosen, values, np.inf), axis=1)
-    rows, last = np.arange(len(values)), np.maximum(np.count_nonzero(chosen, axis=1) - 1, 0)
+    ordered = np.sort(np.where(chosen, values, LARGEST), axis=1)
+    rows, last = np.arange(len(values)), np.maximum(chosen.sum(axis=1) - 1, 0)
     at = share * last
     below = at.astype(np.int64)
     low, high = ordered[rows, below], ordered[rows, np.minimum(below + 1, last)]
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(high > low, low + (at - below) * (high - low), low))
+    return np.asarray(low + (at - below) * (high - low))

@@ -108,11 +108,11 @@ def align(
             "rises through half of its edge step; expected an absorption edge: check the column and the "
             "scan's range"
         )
-        for i in np.flatnonzero(~found)
+        for i in (~found).nonzero()[0]
     }
     if axis.scale_range is not None and axis.kind == "edge":
         # A scan that does not reach the range of the scale has no scale: that is what is wrong with it.
-        for i in np.flatnonzero(~found & np.isfinite(start)).tolist():
+        for i in (~found & np.isfinite(start)).nonzero()[0].tolist():
             try:
                 _check_coverage(grids.one(i), axis, float(start[i]))
             except CoverageError as error:
@@ -122,7 +122,7 @@ def align(
     values = np.full((k, axis.count), np.nan, dtype=np.float32)
     sure = _covered(grids, axis, origins)
     offsets = axis.first + axis.step * np.arange(axis.count, dtype=np.float64)
-    for i in np.flatnonzero(np.isfinite(origins)).tolist():
+    for i in np.isfinite(origins).nonzero()[0].tolist():
         grid = grids.one(i)
         if not sure[i]:
             try:
@@ -219,16 +219,15 @@ class _Rise:
             found = rising[self.rows, first]
         first = np.where(found, first, 0)
         low, high = self.smooth[self.rows, first], self.smooth[self.rows, first + 1]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            energies = self.starts + GRID_STEP * (first + (heights - low) / (high - low))
-        return np.where(found, energies, np.nan), found
+        share = (heights - low) / np.where(found, high - low, 1.0)
+        return np.where(found, self.starts + GRID_STEP * (first + share), np.nan), found
 
     def _last_below(self, heights: FloatArray) -> npt.NDArray[np.int64]:
         """Where rows were last below their heights before they rise; looked for near the last time's."""
         top = self.top[:, self.seen]
         if not ((top[:, 0] < heights) & (top[:, -1] >= heights)).all():
             self.seen, top = slice(0, self.top.shape[1]), self.top
-        first = self.seen.start - 1 + np.count_nonzero(top < heights[:, np.newaxis], axis=1)
+        first = self.seen.start - 1 + (top < heights[:, np.newaxis]).sum(axis=1)
         low, high = int(first.min()) - MARGIN, int(first.max()) + MARGIN
         self.seen = slice(max(0, low), min(high, self.top.shape[1]))
         return np.asarray(first)
@@ -253,7 +252,7 @@ class _Integral:
         at = np.where(known, origins, first[:, 0])[:, np.newaxis] + np.array(scale_range)
         at = np.minimum(np.maximum(at, first), last)
         if self.own:
-            left = np.count_nonzero(self.energy[:, np.newaxis, :] <= at[:, :, np.newaxis], axis=2) - 1
+            left = (self.energy[:, np.newaxis, :] <= at[:, :, np.newaxis]).sum(axis=2) - 1
         else:
             left = self.energy[0].searchsorted(at, side="right") - 1
         left = np.minimum(left, self.energy.shape[1] - 2)
@@ -298,8 +297,8 @@ def _windows(grids: Grids, near: FloatArray | None, count: int) -> list[tuple[in
     """Points of each spectrum, from and to, between which its half step is looked for."""
     if near is None:
         return [(0, size) for size in np.broadcast_to(grids.size, count).tolist()]
-    first = np.count_nonzero(grids.energy < near[:, np.newaxis] - SEARCH_WINDOW, axis=1)
-    last = np.count_nonzero(grids.energy <= near[:, np.newaxis] + SEARCH_WINDOW, axis=1)
+    first = (grids.energy < near[:, np.newaxis] - SEARCH_WINDOW).sum(axis=1)
+    last = (grids.energy <= near[:, np.newaxis] + SEARCH_WINDOW).sum(axis=1)
     return list(zip(first.tolist(), last.tolist(), strict=True))
 
 

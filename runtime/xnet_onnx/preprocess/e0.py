@@ -172,12 +172,12 @@ def _steepest(grids: Grids, mu: FloatArray, derivative: FloatArray) -> tuple[Flo
     threshold = np.where(count > 20, 0.60, 0.30)
     high = (derivative > threshold) & inside
     for _ in range(2):
-        few = np.count_nonzero(high, axis=1) < 3
+        few = high.sum(axis=1) < 3
         if not few.any():
             break
         threshold = np.where(few[:, np.newaxis], 0.5 * threshold, threshold)
         high = (derivative > threshold) & inside
-    high |= (np.count_nonzero(high, axis=1) < 3)[:, np.newaxis] & inside
+    high |= (high.sum(axis=1) < 3)[:, np.newaxis] & inside
 
     amid = high[:, 1:-1] & high[:, 2:] & high[:, :-2]
     allowed = (points >= margin) & (points <= count - margin)
@@ -227,7 +227,7 @@ def _convolved(values: FloatArray, count: IntArray) -> FloatArray:
     """Convolve the first `count` points of rows, mirrored at both ends, with a Lorentzian one point wide."""
     smooth = np.zeros_like(values)
     for n in set(count.tolist()):
-        rows = np.flatnonzero(count == n)
+        rows = (count == n).nonzero()[0]
         own = values[rows, :n]
         mirrored = np.concatenate((own[:, :0:-1], own, own[:, ::-1]), axis=1)
         # By FFT, since Larch's direct sum is quadratic in the points.

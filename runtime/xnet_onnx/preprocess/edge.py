@@ -136,8 +136,7 @@ def absorber_at(e0: float, bundle: Bundle) -> Absorber:
     if not found:
         raise _elsewhere(e0, min(bundle.absorbers, key=lambda one: abs(one.energy - e0)))
     absorber = min(found, key=lambda one: abs(one.energy - e0))
-    beside = lines_beside(e0)
-    if beside and e0 - absorber.energy > AMBIGUOUS_FROM:
+    if e0 - absorber.energy > AMBIGUOUS_FROM and (beside := lines_beside(e0)):
         raise EdgeError(
             f"the steepest rise is at {e0:.1f} eV, where {beside} lies as well as the {absorber.name} edge "
             f"({absorber.energy:.0f} eV and what oxidation adds); expected an element with the spectrum: "
@@ -158,7 +157,7 @@ def _wrong_levels(normalized: NormalizedBatch) -> dict[int, SpectrumError]:
             f"{low:g} to {high:g}: the pre-edge or post-edge is too short or too curved for a line, or this "
             "is no absorption spectrum; measure a wider range, or normalise it yourself and pass --normalized"
         )
-        for i in np.flatnonzero((level < low) | (level > high))
+        for i in ((level < low) | (level > high)).nonzero()[0]
     }
 
 
@@ -218,7 +217,7 @@ def _too_noisy(noise: FloatArray) -> dict[int, SpectrumError]:
             f"the noise is {100 * noise[i]:.0f} % of the edge step; expected at most "
             f"{100 * MAX_NOISE:.0f} %: is there an edge at all? Merge scans or choose another column"
         )
-        for i in np.flatnonzero(noise > MAX_NOISE).tolist()
+        for i in (noise > MAX_NOISE).nonzero()[0].tolist()
     }
 
 

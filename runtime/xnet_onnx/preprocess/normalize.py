@@ -67,7 +67,7 @@ def check_spectrum(energy: FloatArray, mu: FloatArray) -> tuple[FloatArray, Floa
             "is this the whole scan?"
         )
     for name, values in (("energy", energy), ("mu", mu)):
-        bad = np.flatnonzero(~np.isfinite(values))
+        bad = (~np.isfinite(values)).nonzero()[0]
         if bad.size:
             raise SpectrumError(
                 f"{name} holds {bad.size} value(s) that are NaN or infinite, the first at point "
@@ -207,13 +207,13 @@ def _usable(grids: Grids, mu: FloatArray) -> tuple[IntArray, dict[int, SpectrumE
         vary = highest - lowest > 1e-12 * np.maximum(1.0, np.maximum(highest, -lowest))
     fine = good & np.isfinite(highest) & np.isfinite(lowest) & vary
     errors: dict[int, SpectrumError] = {}
-    for i in np.flatnonzero(~fine).tolist():
+    for i in (~fine).nonzero()[0].tolist():
         own = grids.one(i)
         try:
             check_spectrum(own, mu[i, : own.size])
         except SpectrumError as error:
             errors[i] = error
-    return np.flatnonzero(fine), errors
+    return fine.nonzero()[0], errors
 
 
 def _falling(done: NormalizedBatch, mu: FloatArray) -> dict[int, SpectrumError]:
@@ -224,7 +224,7 @@ def _falling(done: NormalizedBatch, mu: FloatArray) -> dict[int, SpectrumError]:
             f"the absorption falls by {-done.edge_step[i]:.4g} at {done.e0[i]:.2f} eV; expected a rise: are "
             "i0 and the transmitted intensity swapped, or is this the wrong column?"
         )
-        for i in np.flatnonzero(done.edge_step <= least)
+        for i in (done.edge_step <= least).nonzero()[0]
     }
 
 
@@ -232,7 +232,7 @@ def _uncovered(grids: Grids, e0: FloatArray) -> dict[int, SpectrumError]:
     """Refuse spectra with too little below or above e0 to normalise on."""
     ie0, above = grids.nearest(e0), grids.last - e0
     errors: dict[int, SpectrumError] = {}
-    for i in np.flatnonzero((ie0 < 3) | (above < MIN_POST_EDGE)).tolist():
+    for i in ((ie0 < 3) | (above < MIN_POST_EDGE)).nonzero()[0].tolist():
         if ie0[i] < 3:
             errors[i] = CoverageError(
                 f"the steepest rise is at {e0[i]:.2f} eV, within the first {ie0[i] + 1} point(s) of the "
@@ -389,7 +389,7 @@ def subtracted(
     length = normalized.e0 - normalized.grids.first
     short = [
         i
-        for i in np.flatnonzero(length < LINE_FROM).tolist()
+        for i in (length < LINE_FROM).nonzero()[0].tolist()
         if normalized.recipes[i].get("method") == "pre_edge"
     ]
     if not short:
@@ -418,7 +418,7 @@ def _above_constant(normalized: NormalizedBatch, row: int, distance: float) -> F
     """Absorption of one of the spectra, without its mean up to so far below e0, in eV."""
     energy = normalized.grids.one(row)
     mu = normalized.norm[row] * normalized.edge_step[row] + normalized.pre_edge[row]
-    below = np.count_nonzero(energy <= normalized.e0[row] - distance)
+    below = int((energy <= normalized.e0[row] - distance).sum())
     return np.asarray(mu - mu[: max(3, below)].mean())
 
 
@@ -498,5 +498,5 @@ def _unscaled(grids: Grids, norm: FloatArray) -> dict[int, SpectrumError]:
             f"the data start at {below[i]:.3g} and end at {above[i]:.3g}; normalised data start near 0 "
             "and end near 1: leave out --normalized to have them normalised here"
         )
-        for i in np.flatnonzero(~scaled)
+        for i in (~scaled).nonzero()[0]
     }

@@ -43,7 +43,7 @@ def noise_levels(normalized: NormalizedBatch) -> FloatArray:
     difference = norm[:, 1:-1] - (norm[:, :-2] * left + norm[:, 2:] * right)
     weights = np.sqrt(1.0 + left**2 + right**2)
     noise = 1.4826 * row_quantile(np.abs(difference / weights), 0.5, outside)
-    return np.where(np.count_nonzero(outside, axis=1) < 8, 0.0, noise)
+    return np.where(outside.sum(axis=1) < 8, 0.0, noise)
 
 
 def glitch_heights(grids: Grids, norm: FloatArray, seen: npt.NDArray[np.bool_]) -> FloatArray:
@@ -116,19 +116,19 @@ def check_points(grids: Grids, e0: FloatArray) -> dict[int, SpectrumError]:
         CoverageError, for the spectra refused.
     """
     energy, at = grids.energy, e0[:, np.newaxis]
-    near = np.count_nonzero((energy > at - 10.0) & (energy < at + 20.0), axis=1)
+    near = ((energy > at - 10.0) & (energy < at + 20.0)).sum(axis=1)
     inside = (energy > at - 7.5) & (energy < at + 17.5)
     steps = grids.energy[:, 1:] - grids.energy[:, :-1]
     gap = np.where(inside[:, 1:] & inside[:, :-1], steps, 0.0).max(axis=1)
-    fine = (near >= EDGE_POINTS) & (np.count_nonzero(inside, axis=1) > 1) & (gap <= EDGE_GAP + 1e-6)
-    return {i: _too_coarse(grids.one(i), float(e0[i]), int(near[i])) for i in np.flatnonzero(~fine).tolist()}
+    fine = (near >= EDGE_POINTS) & (inside.sum(axis=1) > 1) & (gap <= EDGE_GAP + 1e-6)
+    return {i: _too_coarse(grids.one(i), float(e0[i]), int(near[i])) for i in (~fine).nonzero()[0].tolist()}
 
 
 def _too_coarse(energy: FloatArray, e0: float, near: int) -> CoverageError:
     """What is wrong with a scan of so many points near its edge."""
     steps = np.diff(energy)
     crossing = (energy[1:] > e0 - 7.5) & (energy[:-1] < e0 + 17.5)
-    wide = np.flatnonzero(crossing & (steps > EDGE_GAP + 1e-6))
+    wide = (crossing & (steps > EDGE_GAP + 1e-6)).nonzero()[0]
     if not wide.size:
         return CoverageError(
             f"only {counted(near, 'point')} from 10 eV below to 20 eV above the edge at {e0:.1f} eV; "
@@ -166,15 +166,15 @@ def wrong_shapes(normalized: NormalizedBatch, names: Sequence[str]) -> dict[int,
     around, is_around = _seen(normalized.norm, np.abs(x) < 60.0)
     low, high = row_quantile(before, 0.5, is_before), row_quantile(after, 0.5, is_after)
     # Of three points or fewer, how far apart they are.
-    few = np.count_nonzero(is_before, axis=1) < 4
-    with np.errstate(invalid="ignore"):
+    few = is_before.sum(axis=1) < 4
+    scatter = row_quantile(np.abs(before - low[:, np.newaxis]), 0.9, is_before)
+    if few.any():
         apart = row_quantile(before, 1.0, is_before) - row_quantile(before, 0.0, is_before)
-        spread = row_quantile(np.abs(before - low[:, np.newaxis]), 0.9, is_before)
-    scatter = np.where(few, apart, spread)
+        scatter = np.where(few, apart, scatter)
     top = np.where(is_around, around, -np.inf).max(axis=1, initial=-np.inf)
     # Measured spectra stay within 0.1, 0.9 to 1.1, 0.05 and 1.7, calculated ones within these limits.
     edge = (np.abs(low) < 0.3) & (high > 0.5) & (high < 2.2) & (scatter < 0.3) & (top < 6.0)
-    judged = (np.count_nonzero(is_before, axis=1) > 1) & (np.count_nonzero(is_after, axis=1) > 1)
+    judged = (is_before.sum(axis=1) > 1) & (is_after.sum(axis=1) > 1)
     return {
         i: EdgeError(
             f"the steepest rise, at {normalized.e0[i]:.1f} eV, is no absorption edge: normalised, it goes "
@@ -184,7 +184,7 @@ def wrong_shapes(normalized: NormalizedBatch, names: Sequence[str]) -> dict[int,
             "i0 and the "
             "transmitted intensity swapped?"
         )
-        for i in np.flatnonzero(judged & ~edge).tolist()
+        for i in (judged & ~edge).nonzero()[0].tolist()
     }
 
 

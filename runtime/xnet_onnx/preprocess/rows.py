@@ -67,7 +67,7 @@ class Grids:
 
     def at_or_below(self, energies: FloatArray) -> npt.NDArray[np.int64]:
         """Last points (k,) that are not above energies (k,), or the first."""
-        below = np.count_nonzero(self.energy <= energies[:, np.newaxis], axis=1)
+        below = (self.energy <= energies[:, np.newaxis]).sum(axis=1)
         return np.asarray(np.maximum(below - 1, 0))
 
     def nearest(self, energies: FloatArray) -> npt.NDArray[np.int64]:

@@ -18,6 +18,7 @@ score is the largest.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -109,32 +110,46 @@ def describe(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> dict[str, Flo
         The keys of `MEANING`.
     """
     values = np.asarray(inputs, dtype=np.float32)
-    energy = axis.from_edge()
-    half = max(1, round(0.5 / axis.step))
-    kernel = np.hanning(2 * half + 3)[1:-1]
-    kernel = (kernel / kernel.sum()).astype(np.float32)
+    kernel = _hann(axis.step)
+    half = kernel.size // 2
     padded = np.concatenate(
         [np.repeat(values[:, :1], half, axis=1), values, np.repeat(values[:, -1:], half, axis=1)], axis=1
     )
     smooth = np.zeros_like(values)
     for i, weight in enumerate(kernel):
         smooth += weight * padded[:, i : i + axis.count]
-
-    def between(low: float, high: float = np.inf) -> slice:
-        return slice(int(np.searchsorted(energy, low, side="right")), int(np.searchsorted(energy, high)))
-
-    rise = between(-6.0, 8.0)
-    around = slice(max(0, rise.start - 1), rise.stop + 1)
-    slope = np.gradient(smooth[:, around], axis.step, axis=1)[:, rise.start - around.start :]
+    below, rise, line, after, structure = _parts(axis)
+    around = smooth[:, rise.start - 1 : rise.stop + 1]
     properties = {
-        "pre_edge": smooth[:, : int(np.searchsorted(energy, -5.0))].mean(axis=1),
-        "white_line": smooth[:, between(0.0, 15.0)].max(axis=1),
-        "edge_slope": slope[:, : rise.stop - rise.start].max(axis=1),
-        "level": smooth[:, between(15.0)].mean(axis=1),
-        "structure": smooth[:, between(5.0)].std(axis=1),
+        "pre_edge": smooth[:, below].mean(axis=1),
+        "white_line": smooth[:, line].max(axis=1),
+        "edge_slope": (around[:, 2:] - around[:, :-2]).max(axis=1) / (2.0 * axis.step),
+        "level": smooth[:, after].mean(axis=1),
+        "structure": smooth[:, structure].std(axis=1),
         "roughness": np.abs(values - smooth).mean(axis=1),
     }
     return {name: np.asarray(value, dtype=np.float64) for name, value in properties.items()}
+
+
+@lru_cache(maxsize=4)
+def _hann(step: float) -> npt.NDArray[np.float32]:
+    """Weights of about 1 eV, to smooth with."""
+    half = max(1, round(0.5 / step))
+    kernel = np.hanning(2 * half + 3)[1:-1]
+    return np.asarray(kernel / kernel.sum(), dtype=np.float32)
+
+
+@lru_cache(maxsize=4)
+def _parts(axis: EnergyAxis) -> tuple[slice, slice, slice, slice, slice]:
+    """Points below the edge, on its rise, of the white line, of the level, and of the structure."""
+    energy = axis.from_edge()
+    ranges = ((-np.inf, -5.0), (-6.0, 8.0), (0.0, 15.0), (15.0, np.inf), (5.0, np.inf))
+    below, rise, line, after, structure = (
+        slice(int(energy.searchsorted(low, side="right")), int(energy.searchsorted(high)))
+        for low, high in ranges
+    )
+    rise = slice(max(1, rise.start), min(rise.stop, axis.count - 1))
+    return below, rise, line, after, structure
 
 
 def domain_of(
@@ -170,7 +185,7 @@ def domain_of(
             unusual.append((each[name] > 1.0, sentence))
     reasons: list[list[str]] = [[] for _ in range(len(inputs))]
     for rows, sentence in unusual:
-        for i in np.flatnonzero(rows).tolist():
+        for i in rows.nonzero()[0].tolist():
             if sentence not in reasons[i]:
                 reasons[i].append(sentence)
     by_input = np.max([values for name, values in each.items() if name != "features"], axis=0)
