@@ -12,6 +12,7 @@ the same input as a long one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -276,19 +277,19 @@ def _smoothed(grids: Grids, mu: FloatArray, near: FloatArray | None) -> tuple[Fl
     """Spectra on uniform grids of 0.1 eV, smoothed with a Gaussian of 1 eV: starts (k,), rows (k, m)."""
     windows = _windows(grids, near, len(mu))
     alike: dict[tuple[int, int], list[int]] = {}
-    for i, (start, stop) in enumerate(windows):
-        alike.setdefault((start, stop), []).append(i)
-    done: list[tuple[list[int], FloatArray]] = []
-    lone: list[int] = []
-    for (start, stop), rows in alike.items():
-        if len(grids.energy) == 1 and len(rows) >= MANY:
-            done.append((rows, _by_matrix(grids.energy[0, start:stop], mu[rows, start:stop])))
-        else:
-            lone += rows
+    for i, window in enumerate(windows if len(grids.energy) == 1 else ()):
+        alike.setdefault(window, []).append(i)
+    done = [
+        (rows, _by_matrix(grids.energy[0, start:stop], mu[rows, start:stop]))
+        for (start, stop), rows in alike.items()
+        if len(rows) >= MANY
+    ]
+    by_matrix = {i for rows, _ in done for i in rows}
+    lone = [i for i in range(len(mu)) if i not in by_matrix]
     if lone:
-        found = [_uniform(grids.one(i)[slice(*windows[i])], mu[i, slice(*windows[i])]) for i in lone]
-        smooth = _convolved(held(found))
-        done += [([i], smooth[j : j + 1, : found[j].size]) for j, i in enumerate(lone)]
+        parts = [slice(*windows[i]) for i in lone]
+        rows = [_uniform(grids.one(i)[part], mu[i, part]) for i, part in zip(lone, parts, strict=True)]
+        done.append((lone, _convolved(held(rows), [row.size for row in rows])))
     first = [start for start, _ in windows]
     return grids.at(np.array(first)), _together(done, len(mu))
 
@@ -316,7 +317,9 @@ def _by_matrix(energy: FloatArray, mu: FloatArray) -> FloatArray:
 
 
 def _together(parts: list[tuple[list[int], FloatArray]], count: int) -> FloatArray:
-    """Rows of different lengths in one array; beyond its end a row is held, as its convolution holds it."""
+    """Parts of different lengths in one array; beyond its end a row is held."""
+    if len(parts) == 1:
+        return parts[0][1]
     together = np.empty((count, max(part.shape[1] for _, part in parts)))
     for rows, part in parts:
         together[rows, : part.shape[1]] = part
@@ -329,28 +332,39 @@ def _points(energy: FloatArray) -> int:
     return int((energy[-1] - energy[0]) / GRID_STEP) + 1
 
 
-def _convolved(rows: FloatArray) -> FloatArray:
-    """Rows on a grid of 0.1 eV, smoothed; their ends are held."""
-    kernel = gaussian_kernel(SMOOTH_FWHM, GRID_STEP)
+def _convolved(rows: FloatArray, sizes: Sequence[int]) -> FloatArray:
+    """Rows on a grid of 0.1 eV, smoothed; held at their starts, and from their sizes on."""
+    kernel = _kernel()
     half, (k, m) = kernel.size // 2, rows.shape
     padded = np.empty((k, m + 2 * half))
     padded[:, half : half + m] = rows
     padded[:, :half], padded[:, half + m :] = rows[:, :1], rows[:, -1:]
-    if k < MANY:
-        return np.array([np.convolve(row, kernel, mode="valid") for row in padded]).reshape(k, m)
-    band = _band()
     smooth = np.empty((k, m))
-    for start in range(0, m, BLOCK):
-        stop = min(start + BLOCK, m)
-        seen = padded[:, start : stop + 2 * half]
-        np.matmul(seen, band[: stop - start + 2 * half, : stop - start], out=smooth[:, start:stop])
+    if k < MANY:
+        for made, row in zip(smooth, padded, strict=True):
+            made[:] = np.convolve(row, kernel, mode="valid")
+    else:
+        band = _band()
+        for start in range(0, m, BLOCK):
+            stop = min(start + BLOCK, m)
+            seen = padded[:, start : stop + 2 * half]
+            np.matmul(seen, band[: stop - start + 2 * half, : stop - start], out=smooth[:, start:stop])
+    if min(sizes) < m:
+        for made, size in zip(smooth, sizes, strict=True):
+            made[size:] = made[size - 1]
     return smooth
+
+
+@lru_cache(maxsize=1)
+def _kernel() -> FloatArray:
+    """Make the Gaussian that spectra are smoothed with."""
+    return gaussian_kernel(SMOOTH_FWHM, GRID_STEP)
 
 
 @lru_cache(maxsize=1)
 def _band() -> FloatArray:
     """Make the matrix of a convolution for `BLOCK` points, to multiply rows with from the left."""
-    kernel = gaussian_kernel(SMOOTH_FWHM, GRID_STEP)
+    kernel = _kernel()
     band = np.zeros((BLOCK + kernel.size - 1, BLOCK))
     for i in range(BLOCK):
         band[i : i + kernel.size, i] = kernel
@@ -361,7 +375,8 @@ def _band() -> FloatArray:
 def _smoother(energy: bytes) -> list[tuple[slice, slice, FloatArray]]:
     """Make blocks of the matrix of interpolation and smoothing: points made, energies seen, matrix."""
     x = np.frombuffer(energy)
-    whole = _convolved(np.array([_uniform(x, row) for row in np.eye(x.size)]))
+    rows = np.array([_uniform(x, row) for row in np.eye(x.size)])
+    whole = _convolved(rows, [rows.shape[1]] * len(rows))
     blocks = []
     for start in range(0, whole.shape[1], BLOCK):
         out = slice(start, min(start + BLOCK, whole.shape[1]))

@@ -196,23 +196,10 @@ def _smoothed(grids: Grids, values: FloatArray, step: FloatArray) -> FloatArray:
     count = np.minimum(1 + (np.abs(last - first + 0.1 * step) / step).astype(np.int64), 50 * size)
     spacing = (last - first) / (count - 1)
     place = (energy - first[:, np.newaxis]) / spacing[:, np.newaxis]
-    smooth = _convolved(_at_whole(place, values, size, int(count.max())), count)
-    return _between_whole(place, smooth, count)
-
-
-def _at_whole(place: FloatArray, values: FloatArray, size: IntArray, count: int) -> FloatArray:
-    """Interpolate rows, known at their first `size` ascending places, at 0, 1, 2 ...; ends are held."""
-    rows = np.arange(len(values))[:, np.newaxis]
-    known = np.arange(values.shape[1]) < size[:, np.newaxis]
-    # So many places lie at or below a whole number; what is not known lies beyond all of them.
-    above = np.where(known, np.minimum(np.maximum(np.ceil(place), 0), count), count).astype(np.int64)
-    counts = np.bincount((rows * (count + 1) + above).ravel(), minlength=len(values) * (count + 1))
-    below = np.cumsum(counts.reshape(-1, count + 1)[:, :count], axis=1)
-    left = np.minimum(np.maximum(below - 1, 0), size[:, np.newaxis] - 2) + rows * values.shape[1]
-    flat, start = values.ravel(), place.ravel()
-    low, at = flat[left], start[left]
-    share = (np.arange(count) - at) / (start[left + 1] - at)
-    return np.asarray(low + np.minimum(np.maximum(share, 0.0), 1.0) * (flat[left + 1] - low))
+    uniform = np.zeros((len(values), int(count.max())))
+    for made, x, y, n, points in zip(uniform, place, values, size.tolist(), count.tolist(), strict=True):
+        made[:points] = np.interp(np.arange(points), x[:n], y[:n])
+    return _between_whole(place, _convolved(uniform, count), count)
 
 
 def _between_whole(place: FloatArray, values: FloatArray, count: IntArray) -> FloatArray:
