@@ -40,6 +40,8 @@ PARTS = (
     ("pipeline", "domain_of", "domain"),
     ("pipeline", "evidence_of", "intervals and verdict"),
     ("pipeline", "assess", "intervals and verdict"),
+    ("pipeline", "nearest_of", "nearest compounds, kinds of neighbours"),
+    ("pipeline", "kinds_of", "nearest compounds, kinds of neighbours"),
     ("pipeline", "peaks_of", "objects and sentences"),
     ("pipeline", "_prediction", "objects and sentences"),
 )

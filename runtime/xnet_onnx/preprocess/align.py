@@ -22,7 +22,7 @@ import numpy.typing as npt
 from ..errors import CoverageError, EdgeError, SpectrumError
 from ..numerics import gaussian_kernel
 from ..spectrum import EnergyAxis, FloatArray
-from .rows import Grids, held
+from .rows import Grids
 
 __all__ = ["Aligned", "align", "align_one", "half_step_energy"]
 
@@ -287,9 +287,9 @@ def _smoothed(grids: Grids, mu: FloatArray, near: FloatArray | None) -> tuple[Fl
     by_matrix = {i for rows, _ in done for i in rows}
     lone = [i for i in range(len(mu)) if i not in by_matrix]
     if lone:
-        parts = [slice(*windows[i]) for i in lone]
-        rows = [_uniform(grids.one(i)[part], mu[i, part]) for i, part in zip(lone, parts, strict=True)]
-        done.append((lone, _convolved(held(rows), [row.size for row in rows])))
+        chosen = np.array(lone)
+        rows, sizes = _uniform(grids.take(chosen), mu[chosen], np.array([windows[i] for i in lone]))
+        done.append((lone, _convolved(rows, sizes)))
     first = [start for start, _ in windows]
     return grids.at(np.array(first)), _together(done, len(mu))
 
@@ -303,9 +303,21 @@ def _windows(grids: Grids, near: FloatArray | None, count: int) -> list[tuple[in
     return list(zip(first.tolist(), last.tolist(), strict=True))
 
 
-def _uniform(energy: FloatArray, mu: FloatArray) -> FloatArray:
-    """A spectrum (n,) on a grid of 0.1 eV."""
-    return np.asarray(np.interp(energy[0] + GRID_STEP * np.arange(_points(energy)), energy, mu))
+def _uniform(grids: Grids, mu: FloatArray, windows: npt.NDArray[np.int64]) -> tuple[FloatArray, list[int]]:
+    """Windows (k, 2) of spectra on grids of 0.1 eV, (k, m), held beyond their ends, and their lengths."""
+    starts, ends = grids.at(windows[:, 0]), grids.at(windows[:, 1] - 1)
+    sizes = ((ends - starts) / GRID_STEP).astype(np.int64)[:, np.newaxis] + 1
+    count, x = int(sizes.max()), grids.energy - starts[:, np.newaxis]
+    # Lines through each point and the next, as values at the start and slopes.
+    slopes = np.zeros_like(x)
+    slopes[:, :-1] = (mu[:, 1:] - mu[:, :-1]) / (grids.energy[:, 1:] - grids.energy[:, :-1])
+    values = mu - slopes * x
+    # So many points of the uniform grid lie before each point: from it to the next, its line is followed.
+    before = np.minimum(np.maximum(np.ceil(x / GRID_STEP), 0), sizes).astype(np.int64)
+    before = np.append(np.where(before < sizes, before, count), np.full((len(x), 1), count), axis=1)
+    line = np.repeat(np.arange(x.size), (before[:, 1:] - before[:, :-1]).ravel()).reshape(len(x), count)
+    offsets = GRID_STEP * np.minimum(np.arange(count), sizes - 1)
+    return values.ravel()[line] + slopes.ravel()[line] * offsets, sizes[:, 0].tolist()
 
 
 def _by_matrix(energy: FloatArray, mu: FloatArray) -> FloatArray:
@@ -375,8 +387,7 @@ def _band() -> FloatArray:
 def _smoother(energy: bytes) -> list[tuple[slice, slice, FloatArray]]:
     """Make blocks of the matrix of interpolation and smoothing: points made, energies seen, matrix."""
     x = np.frombuffer(energy)
-    rows = np.array([_uniform(x, row) for row in np.eye(x.size)])
-    whole = _convolved(rows, [rows.shape[1]] * len(rows))
+    whole = _convolved(*_uniform(Grids.shared(x), np.eye(x.size), np.array([[0, x.size]] * x.size)))
     blocks = []
     for start in range(0, whole.shape[1], BLOCK):
         out = slice(start, min(start + BLOCK, whole.shape[1]))

@@ -17,6 +17,9 @@ TINY_ENERGY = 0.0005
 #: 5 % of the scan is taken for noise, and everything above it is looked through.
 AROUND, AROUND_EARLY, EARLY = 75, 20, 0.05
 
+#: From so many spectra with one grid and one rough maximum, a matrix is made of what is done to each.
+MANY = 16
+
 IntArray = npt.NDArray[np.int64]
 
 
@@ -102,7 +105,11 @@ def find_e0s(grids: Grids, mu: FloatArray) -> FloatArray:
 
     windows, seen = _windows(grids, mu, start, stop)
     windows = separated(windows)
-    smooth = _smoothed(windows, _derivative(windows, seen), step)
+    derivative = _derivative(windows, seen)
+    if len(grids.energy) == 1 and len(mu) >= MANY:
+        smooth = _smoothed_alike(windows, derivative, step, index)
+    else:
+        smooth = _smoothed(windows, derivative, step)
     found, refined = _steepest(windows, seen, smooth)
     return np.where(refined >= 1, found, grids.at(start + 2))
 
@@ -119,12 +126,12 @@ def _typical_step(grids: Grids) -> FloatArray:
     """Means (g,) of the ten smallest steps after the smallest 1 % (Larch's find_energy_step); 1 without."""
     # Larch indexes with the pairs that are in order, which leaves out the last points.
     skip = (0.01 * (grids.size - 1)).astype(np.int64)[:, np.newaxis]
+    if not skip.any():
+        return np.ones(len(skip))
     steps = grids.energy[:, 1:] - grids.energy[:, :-1]
     points = np.arange(steps.shape[1])
     counted = (points >= skip) & (points < grids.size[:, np.newaxis] - 3 - skip)
     smallest = np.sort(np.where(counted, steps, np.inf), axis=1)
-    if not skip.any():
-        return np.ones(len(skip))
     chosen = np.take_along_axis(smallest, np.minimum(skip + np.arange(10), points[-1]), axis=1)
     return np.where(skip[:, 0] > 0, chosen.mean(axis=1), 1.0)
 
@@ -185,6 +192,30 @@ def _steepest(grids: Grids, mu: FloatArray, derivative: FloatArray) -> tuple[Flo
     value[:, 1:-1] = np.where(amid & allowed[:, 1:-1], derivative[:, 1:-1], 0.0)
     best = value.argmax(axis=1)
     return grids.at(best), best
+
+
+def _smoothed_alike(grids: Grids, values: FloatArray, step: FloatArray, index: IntArray) -> FloatArray:
+    """`_smoothed` for windows of one grid around their points `index` (k,): the same are one product."""
+    smooth = np.zeros_like(values)
+    lone = np.ones(len(values), dtype=bool)
+    for point in set(index.tolist()):
+        rows = (index == point).nonzero()[0]
+        if rows.size >= MANY:
+            energy = grids.one(int(rows[0]))
+            matrix = _smoother(energy.tobytes(), float(step[rows[0]]))
+            smooth[rows, : energy.size - 1] = values[rows, : energy.size - 1] @ matrix
+            lone[rows] = False
+    if lone.any():
+        smooth[lone] = _smoothed(grids.take(lone), values[lone], step[lone])
+    return smooth
+
+
+@lru_cache(maxsize=128)
+def _smoother(energy: bytes, step: float) -> FloatArray:
+    """Make the matrix of `_smoothed` for a grid, to multiply rows with from the right."""
+    grid = np.frombuffer(energy)
+    rows = np.eye(grid.size - 1)
+    return _smoothed(Grids.each([grid] * len(rows)), rows, np.full(len(rows), step))
 
 
 def _smoothed(grids: Grids, values: FloatArray, step: FloatArray) -> FloatArray:
