@@ -102,8 +102,9 @@ def measure_sensitivity(
         As in `Sensitivity`.
     """
     n, k, m = perturbed.shape
-    before = first_peaks(r, own)
-    after = first_peaks(r, perturbed.reshape(n * k, m)).reshape(n, k)
+    curves = np.concatenate([own[:, np.newaxis], perturbed], axis=1)
+    found = first_peaks(r, curves.reshape(-1, m)).reshape(n, k + 1)
+    before, after = found[:, 0], found[:, 1:]
     none_before, none_after = np.isnan(before)[:, np.newaxis], np.isnan(after)
     moved = np.where(none_after, LOST, np.abs(after - before[:, np.newaxis]))
     moved = np.where(none_before & none_after, 0.0, np.where(none_before, LOST, moved))

@@ -62,32 +62,24 @@ def fit(grids: Grids, mu: FloatArray, first: IntArray, last: IntArray, degree: I
     half = np.where(high > low, 0.5 * (high - low), 1.0)[:, np.newaxis]
     seen = slice(int(first.min()), int(last.max()))
     points = np.arange(seen.start, seen.stop)
-    weights = ((points >= first[:, np.newaxis]) & (points < last[:, np.newaxis])).astype(np.float64)
-    scaled, values = (grids.energy[:, seen] - middle) / half * weights, mu[:, seen] * weights
-    moments, products = _moments(scaled, weights, values, int(degree.max()))
+    inside = (points >= first[:, np.newaxis]) & (points < last[:, np.newaxis])
+    powers = np.empty((len(mu), int(degree.max()) + 1, points.size))
+    powers[:, 0] = inside
+    for i in range(1, powers.shape[1]):
+        powers[:, i] = powers[:, i - 1] * ((grids.energy[:, seen] - middle) / half)
+    moments = powers @ powers.transpose(0, 2, 1)
+    products = powers @ mu[:, seen, np.newaxis]
     return Polynomials(_solved(moments, products, degree, last - first), middle, half)
 
 
-def _moments(
-    scaled: FloatArray, weights: FloatArray, values: FloatArray, degree: int
-) -> tuple[FloatArray, FloatArray]:
-    """Sums of powers, (k, 2 degree + 1), and of powers times values, (k, degree + 1)."""
-    powers = [weights]
-    for _ in range(degree):
-        powers.append(powers[-1] * scaled)
-    moments = [np.einsum("ij,ij->i", powers[i // 2], powers[i - i // 2]) for i in range(2 * degree + 1)]
-    products = [np.einsum("ij,ij->i", power, values) for power in powers]
-    return np.stack(moments, axis=1), np.stack(products, axis=1)
-
-
 def _solved(moments: FloatArray, products: FloatArray, degree: IntArray, count: IntArray) -> FloatArray:
-    """Coefficients from the normal equations; powers above a row's degree have none."""
-    order = np.arange(products.shape[1])
-    used = order <= degree[:, np.newaxis]
-    both = used[:, :, np.newaxis] & used[:, np.newaxis, :]
-    matrices = np.where(both, moments[:, order[:, np.newaxis] + order], np.eye(order.size))
-    wanted = np.where(used, products, 0.0)[:, :, np.newaxis]
+    """Coefficients (k, d) from normal equations (k, d, d) and (k, d, 1); none above a row's own degree."""
+    used = np.arange(products.shape[1]) <= degree[:, np.newaxis]
+    if not used.all():
+        both = used[:, :, np.newaxis] & used[:, np.newaxis, :]
+        moments = np.where(both, moments, np.eye(products.shape[1]))
+        products = np.where(used[:, :, np.newaxis], products, 0.0)
     if (count > degree).all():
-        return np.asarray(np.linalg.solve(matrices, wanted)[:, :, 0])
-    inverses = np.linalg.pinv(matrices, rcond=RANK_TOLERANCE, hermitian=True)
-    return np.asarray((inverses @ wanted)[:, :, 0])
+        return np.asarray(np.linalg.solve(moments, products)[:, :, 0])
+    inverses = np.linalg.pinv(moments, rcond=RANK_TOLERANCE, hermitian=True)
+    return np.asarray((inverses @ products)[:, :, 0])

@@ -103,9 +103,12 @@ def _absorbers(
     """The absorber of each spectrum, by the energy of its rise where it is not given; or what is wrong."""
     known: dict[int, Absorber] = {}
     errors: dict[int, XnetError] = {}
+    by_e0: dict[float, Absorber] = {}
     for i, (absorber, e0) in enumerate(zip(given, normalized.e0.tolist(), strict=True)):
         try:
-            known[i] = absorber_at(e0, bundle) if absorber is None else absorber
+            if absorber is None and e0 not in by_e0:
+                by_e0[e0] = absorber_at(e0, bundle)
+            known[i] = by_e0[e0] if absorber is None else absorber
         except XnetError as error:
             errors[i] = error
     return known, errors
@@ -219,12 +222,13 @@ def prepare_many(
     """
     results: dict[int, ModelInput | XnetError] = {}
     waiting: dict[int, _Waiting] = {}
+    identified: dict[tuple[Any, ...], Absorber | None] = {}
     for i, spectrum in enumerate(spectra):
         if isinstance(spectrum, XnetError):
             results[i] = spectrum
             continue
         try:
-            waiting[i] = _taken_up(spectrum, bundle)
+            waiting[i] = _taken_up(spectrum, bundle, identified)
         except XnetError as error:
             results[i] = error
     for members in _batches(waiting):
@@ -260,13 +264,19 @@ class _Waiting:
     absorber: Absorber | None
 
 
-def _taken_up(spectrum: Spectrum, bundle: Bundle) -> _Waiting:
-    absorber = identify(spectrum, bundle)
+def _taken_up(
+    spectrum: Spectrum, bundle: Bundle, identified: dict[tuple[Any, ...], Absorber | None]
+) -> _Waiting:
+    """Take up one spectrum; `identified` are those before it, by what tells their absorbers."""
     energy = np.asarray(spectrum.energy, dtype=np.float64)
+    grid = energy.tobytes()
+    told = (grid, spectrum.element, spectrum.edge)
+    if told not in identified:
+        identified[told] = identify(spectrum, bundle)
     mu = np.asarray(spectrum.mu, dtype=np.float64)
     if energy.ndim != 1 or energy.shape != mu.shape or not energy.size:
         check_spectrum(energy, mu)
-    return _Waiting(spectrum, energy, mu, energy.tobytes(), absorber)
+    return _Waiting(spectrum, energy, mu, grid, identified[told])
 
 
 def _batches(waiting: dict[int, _Waiting]) -> Iterator[list[int]]:

@@ -163,7 +163,6 @@ def wrong_shapes(normalized: NormalizedBatch, names: Sequence[str]) -> dict[int,
     x = normalized.grids.energy - normalized.e0[:, np.newaxis]
     before, is_before = _seen(normalized.norm, (x < -20.0) & (x > -80.0))
     after, is_after = _seen(normalized.norm, (x > 15.0) & (x < 60.0))
-    around, is_around = _seen(normalized.norm, np.abs(x) < 60.0)
     low, high = row_quantile(before, 0.5, is_before), row_quantile(after, 0.5, is_after)
     # Of three points or fewer, how far apart they are.
     few = is_before.sum(axis=1) < 4
@@ -171,7 +170,7 @@ def wrong_shapes(normalized: NormalizedBatch, names: Sequence[str]) -> dict[int,
     if few.any():
         apart = row_quantile(before, 1.0, is_before) - row_quantile(before, 0.0, is_before)
         scatter = np.where(few, apart, scatter)
-    top = np.where(is_around, around, -np.inf).max(axis=1, initial=-np.inf)
+    top = np.where(np.abs(x) < 60.0, normalized.norm, -np.inf).max(axis=1)
     # Measured spectra stay within 0.1, 0.9 to 1.1, 0.05 and 1.7, calculated ones within these limits.
     edge = (np.abs(low) < 0.3) & (high > 0.5) & (high < 2.2) & (scatter < 0.3) & (top < 6.0)
     judged = (is_before.sum(axis=1) > 1) & (is_after.sum(axis=1) > 1)

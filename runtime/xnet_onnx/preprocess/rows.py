@@ -51,6 +51,10 @@ class Grids:
         """Which points belong to their grid, (g, n)."""
         return np.asarray(np.arange(self.energy.shape[1]) < self.size[:, np.newaxis])
 
+    @cached_property
+    def _rows(self) -> npt.NDArray[np.int64]:
+        return np.arange(len(self.energy))
+
     @property
     def first(self) -> FloatArray:
         """First energies, (g,)."""
@@ -63,7 +67,7 @@ class Grids:
 
     def at(self, index: npt.NDArray[np.int64]) -> FloatArray:
         """Energies (k,) of one point of each row, (k,)."""
-        return np.asarray(self.energy[np.arange(len(self.energy)), index])
+        return np.asarray(self.energy[self._rows, index])
 
     def at_or_below(self, energies: FloatArray) -> npt.NDArray[np.int64]:
         """Last points (k,) that are not above energies (k,), or the first."""
