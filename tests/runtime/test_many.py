@@ -182,12 +182,13 @@ def test_inputs_of_measured_spectra(bundle: Bundle) -> None:
     assert assert_as_alone(spectra, bundle) > len(spectra) // 3
 
 
+@pytest.mark.parametrize("points", [1000, 50])
 def test_long_batches_in_parts(
-    own_grids: list[Spectrum], bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+    own_grids: list[Spectrum], bundle: Bundle, points: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = prepare_many(own_grids, bundle)
     monkeypatch.setattr("xnet_onnx.preprocess.prepare.ROWS", 7)
-    monkeypatch.setattr("xnet_onnx.preprocess.prepare.POINTS", 1000)
+    monkeypatch.setattr("xnet_onnx.preprocess.prepare.POINTS", points)
     for together, found in zip(whole, prepare_many(own_grids, bundle), strict=True):
         if isinstance(together, XnetError):
             same_error(together, found)

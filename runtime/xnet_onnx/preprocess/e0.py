@@ -200,8 +200,8 @@ def _smoothed_alike(grids: Grids, values: FloatArray, step: FloatArray, index: I
     lone = np.ones(len(values), dtype=bool)
     for point in set(index.tolist()):
         rows = (index == point).nonzero()[0]
-        if rows.size >= MANY:
-            energy = grids.one(int(rows[0]))
+        energy = grids.one(int(rows[0]))
+        if rows.size >= MANY and energy.size <= 2 * AROUND:
             matrix = _smoother(energy.tobytes(), float(step[rows[0]]))
             smooth[rows, : energy.size - 1] = values[rows, : energy.size - 1] @ matrix
             lone[rows] = False

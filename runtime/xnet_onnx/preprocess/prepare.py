@@ -28,6 +28,8 @@ __all__ = ["PreparedBatch", "prepare", "prepare_many", "prepare_normalized", "pr
 ROWS = 256
 #: Points of all of them where they are of different lengths.
 POINTS = 256 * 1024
+#: How many times as long as the shortest of them the longest may be: all are padded to it.
+LONGER = 2
 #: From so many spectra of one energy grid, they go by themselves: what depends on the grid is done once.
 SHARED = 16
 
@@ -290,7 +292,12 @@ def _batches(waiting: dict[int, _Waiting]) -> Iterator[list[int]]:
     others = [i for members in alike.values() if len(members) < SHARED for i in members]
     batch: list[int] = []
     for i in sorted(others, key=lambda i: waiting[i].energy.size):
-        if len(batch) == ROWS or (len(batch) + 1) * waiting[i].energy.size > POINTS:
+        size = waiting[i].energy.size
+        if batch and (
+            len(batch) == ROWS
+            or (len(batch) + 1) * size > POINTS
+            or size > LONGER * waiting[batch[0]].energy.size
+        ):
             yield batch
             batch = []
         batch.append(i)
