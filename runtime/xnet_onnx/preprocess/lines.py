@@ -19,12 +19,12 @@ RANK_TOLERANCE = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Polynomials:
-    """Polynomials of k spectra, in energies scaled to -1 to 1 over where they were fitted.
+    """Polynomials of k spectra, of energies scaled to -1 to 1 over where they were fitted.
 
     Parameters
     ----------
     coefficients : ndarray of float64, shape (k, degree + 1)
-        The constant first.
+        Of Chebyshev polynomials, the constant first.
     middle, half : ndarray of float64, shape (k, 1)
         Of the range that was fitted, in eV.
     """
@@ -35,11 +35,10 @@ class Polynomials:
 
     def along(self, energy: FloatArray) -> FloatArray:
         """Values (k, m) at energies in eV, (k, m) or (1, m)."""
-        scaled = (energy - self.middle) / self.half
-        values = np.zeros_like(scaled)
-        for column in self.coefficients.T[::-1]:
-            values *= scaled
-            values += column[:, np.newaxis]
+        terms = _terms((energy - self.middle) / self.half, self.coefficients.shape[1])
+        values = np.zeros_like(terms[0])
+        for column, term in zip(self.coefficients.T, terms, strict=True):
+            values += column[:, np.newaxis] * term
         return values
 
 
@@ -63,23 +62,28 @@ def fit(grids: Grids, mu: FloatArray, first: IntArray, last: IntArray, degree: I
     seen = slice(int(first.min()), int(last.max()))
     points = np.arange(seen.start, seen.stop)
     inside = (points >= first[:, np.newaxis]) & (points < last[:, np.newaxis])
-    powers = np.empty((len(mu), int(degree.max()) + 1, points.size))
-    powers[:, 0] = inside
-    for i in range(1, powers.shape[1]):
-        powers[:, i] = powers[:, i - 1] * ((grids.energy[:, seen] - middle) / half)
-    moments = powers @ powers.transpose(0, 2, 1)
-    products = powers @ mu[:, seen, np.newaxis]
-    return Polynomials(_solved(moments, products, degree, last - first), middle, half)
+    terms = _terms((grids.energy[:, seen] - middle) / half, int(degree.max()) + 1)
+    used = np.stack(terms, axis=1) * inside[:, np.newaxis]
+    matrices, wanted = used @ used.transpose(0, 2, 1), used @ mu[:, seen, np.newaxis]
+    return Polynomials(_solved(matrices, wanted, degree, last - first), middle, half)
 
 
-def _solved(moments: FloatArray, products: FloatArray, degree: IntArray, count: IntArray) -> FloatArray:
+def _terms(scaled: FloatArray, count: int) -> list[FloatArray]:
+    """The first Chebyshev polynomials: unlike powers, they are nearly orthogonal."""
+    terms = [np.ones_like(scaled), scaled]
+    while len(terms) < count:
+        terms.append(2.0 * scaled * terms[-1] - terms[-2])
+    return terms[:count]
+
+
+def _solved(matrices: FloatArray, wanted: FloatArray, degree: IntArray, count: IntArray) -> FloatArray:
     """Coefficients (k, d) from normal equations (k, d, d) and (k, d, 1); none above a row's own degree."""
-    used = np.arange(products.shape[1]) <= degree[:, np.newaxis]
+    used = np.arange(wanted.shape[1]) <= degree[:, np.newaxis]
     if not used.all():
         both = used[:, :, np.newaxis] & used[:, np.newaxis, :]
-        moments = np.where(both, moments, np.eye(products.shape[1]))
-        products = np.where(used[:, :, np.newaxis], products, 0.0)
+        matrices = np.where(both, matrices, np.eye(wanted.shape[1]))
+        wanted = np.where(used[:, :, np.newaxis], wanted, 0.0)
     if (count > degree).all():
-        return np.asarray(np.linalg.solve(moments, products)[:, :, 0])
-    inverses = np.linalg.pinv(moments, rcond=RANK_TOLERANCE, hermitian=True)
-    return np.asarray((inverses @ products)[:, :, 0])
+        return np.asarray(np.linalg.solve(matrices, wanted)[:, :, 0])
+    inverses = np.linalg.pinv(matrices, rcond=RANK_TOLERANCE, hermitian=True)
+    return np.asarray((inverses @ wanted)[:, :, 0])
