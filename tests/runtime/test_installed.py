@@ -97,8 +97,8 @@ def test_bill_of_materials() -> None:
     names = {one["name"]: one for one in bill["components"]}
     assert {"numpy", "onnxruntime", "click"} <= set(names)
     assert not {"torch", "xraylarch"} & set(names)
-    data = (ROOT / "models" / "xnet_models" / "fe_k" / "ensemble.onnx").read_bytes()
-    assert names["fe_k/ensemble.onnx"]["hashes"][0]["content"] == hashlib.sha256(data).hexdigest()
+    data = (ROOT / "models" / "xnet_models" / "k_3d" / "ensemble.onnx").read_bytes()
+    assert names["k_3d/ensemble.onnx"]["hashes"][0]["content"] == hashlib.sha256(data).hexdigest()
     references = {one["bom-ref"] for one in bill["components"] if "bom-ref" in one}
     references.add(bill["metadata"]["component"]["bom-ref"])
     assert all(set(one["dependsOn"]) <= references for one in bill["dependencies"])

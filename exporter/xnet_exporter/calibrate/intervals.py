@@ -57,7 +57,7 @@ CHUNK = 256
 #: Every kind of compound counts the same, however many spectra there are of it, apart from the one that
 #: is predicted worst: real molecules in the first shell, minerals in the curve. Chosen by what
 #: the 90 % intervals then hold of left-out groups of each kind.
-SHELL_SHARES, BAND_SHARES = {"molecule": 3.0}, {"mineral": 2.0}
+SHELL_SHARES, BAND_SHARES = {"molecule": 2.0}, {"mineral": 2.0}
 #: Shares of the typical error and of the curve's level in the units of the bands.
 TYPICAL_SHARE, LEVEL_SHARE = 0.1, 1.0
 #: Members that must not have seen a spectrum's group for it to be calibrated on.
