@@ -19,6 +19,7 @@ from .parts import Parts, begin, claim
 from .result import Arrays, Maps, empty
 from .stack import BoolArray, Stack, StackChoice, array_stack, describe_stack
 from .survey import survey
+from .workers import run_workers
 
 __all__ = ["make_job", "predict_map"]
 
@@ -80,7 +81,7 @@ def predict_map(
     scheduler : str, optional
         Address of a dask scheduler.
     workers : int, optional
-        Dask workers to start on this machine.
+        Processes to share the work among, on this machine.
     command : str
         The command line, for the record.
     progress : callable, optional
@@ -138,26 +139,25 @@ def _run(
     report(0, total)
     if not todo:
         return
-    if scheduler is not None or workers is not None:
+
+    def progress(pixels: int) -> None:
+        report(pixels, total)
+
+    if scheduler is not None:
         from .cluster import run_cluster
 
-        run_cluster(
-            str(parts.folder.resolve()),
-            fingerprint(job),
-            todo,
-            lambda pixels: report(pixels, total),
-            scheduler=scheduler,
-            workers=workers,
+        run_cluster(str(parts.folder.resolve()), fingerprint(job), todo, scheduler, progress)
+    elif workers is not None:
+        run_workers(parts.folder.resolve(), todo, workers, job.settings.threads, progress)
+    else:
+        run_local(
+            job,
+            bundle,
+            [slabs[index] for index in todo],
+            done.__contains__,
+            lambda number, _area, arrays: parts.write(number, arrays),
+            progress,
         )
-        return
-    run_local(
-        job,
-        bundle,
-        [slabs[index] for index in todo],
-        done.__contains__,
-        lambda number, _area, arrays: parts.write(number, arrays),
-        lambda pixels: report(pixels, total),
-    )
 
 
 def make_job(
