@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnet_onnx.errors import OutputError, ReadError, XnetError
+from xnet_onnx.errors import BundleError, OutputError, ReadError, XnetError
 from xnet_onnx.maps import Maps, StackChoice, predict_map, workers
 from xnet_onnx.maps import api as maps_api
 from xnet_onnx.maps.result import CURVES, FIELDS
@@ -119,6 +119,23 @@ def test_what_a_worker_raises_is_raised_here(stack: Path, monkeypatch: pytest.Mo
     workers_that(monkeypatch, "raise ValueError('odd')")
     with pytest.raises(XnetError, match=r"a worker failed \(ValueError: odd\); .*--resume"):
         predicted(stack, "maps.h5", workers=2, resume=True)
+
+
+@pytest.mark.slow
+def test_what_a_worker_says_before_it_is_asked_is_raised_too(
+    stack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say = "from xnet_onnx.maps import workers; workers._say(['BundleError', 'another bundle'])"
+    monkeypatch.setattr(workers, "COMMAND", [sys.executable, "-c", say])
+    with pytest.raises(BundleError, match=r"^another bundle$"):
+        predicted(stack, "maps.h5", workers=1)
+
+
+def test_more_workers_than_the_system_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "COMMAND", [str(tmp_path / "nothing")])
+    with pytest.raises(XnetError, match=r"the system starts 0 workers and not 2 \(.*\); take fewer"):
+        predict_map(tmp_path / "stack.h5", out=tmp_path / "maps.h5", workers=2)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_workers_need_a_file(tmp_path: Path) -> None:

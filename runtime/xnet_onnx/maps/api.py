@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from .parts import Parts, begin, claim
 from .result import Arrays, Maps, empty
 from .stack import BoolArray, Stack, StackChoice, array_stack, describe_stack
 from .survey import survey
-from .workers import run_workers
+from .workers import Team, run_workers
 
 __all__ = ["make_job", "predict_map"]
 
@@ -116,20 +117,27 @@ def predict_map(
     check_output(path, file)
     if (scheduler is not None or workers is not None) and file is None:
         raise OutputError("workers read the stack themselves; expected a file: write the array to one first")
-    with claim(path) as parts:
+    bundle = load_bundle() if bundle is None else bundle
+    with claim(path) as parts, _team(parts, bundle, workers, threads) as team:
         job, bundle = look()
         if resume and not parts.done() and path.exists() and fingerprint_of(path) == fingerprint(job):
             report(0, 0)
             return read_maps(path)
         job = begin(parts, job, resume)
-        _run(job, bundle, parts, report, scheduler, workers)
+        _run(job, bundle, parts, report, scheduler, team)
         write_maps(path, parts.folder, bundle.r, command)
         parts.clear()
     return read_maps(path)
 
 
+def _team(
+    parts: Parts, bundle: Bundle, workers: int | None, threads: int
+) -> AbstractContextManager[Team | None]:
+    return nullcontext() if workers is None else Team(parts.folder.resolve(), bundle, workers, threads)
+
+
 def _run(
-    job: Job, bundle: Bundle, parts: Parts, report: Progress, scheduler: str | None, workers: int | None
+    job: Job, bundle: Bundle, parts: Parts, report: Progress, scheduler: str | None, team: Team | None
 ) -> None:
     """Make the chunks that are not there, here or on workers."""
     slabs, done = job.slabs(), parts.done()
@@ -147,8 +155,8 @@ def _run(
         from .cluster import run_cluster
 
         run_cluster(str(parts.folder.resolve()), fingerprint(job), todo, scheduler, progress)
-    elif workers is not None:
-        run_workers(parts.folder.resolve(), todo, workers, job.settings.threads, progress)
+    elif team is not None:
+        run_workers(team, todo, progress)
     else:
         run_local(
             job,

@@ -15,20 +15,23 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from .. import errors
+from ..bundle.load import Bundle
 from ..child import module_command, module_environment
 from ..errors import XnetError
 from ..threads import limit_threads
-from .job import cached_bundle
+from .job import bundle_hash, cached_bundle, path_of
 from .local import run_slab
 from .parts import open_parts
 from .stack import reading
 
-__all__ = ["failure", "run_workers"]
+__all__ = ["Team", "failure", "run_workers"]
 
 #: After so many workers that died on one slab it is given up.
 ATTEMPTS = 3
@@ -47,21 +50,96 @@ def failure(error: BaseException) -> str:
     return f"a worker failed ({type(error).__name__}: {first}); what is done is kept: go on with --resume"
 
 
-def run_workers(
-    folder: Path, slabs: dict[int, int], workers: int, threads: int, progress: Callable[[int], None]
-) -> None:
-    """Have slabs predicted by processes on this machine.
+class Team:
+    """Processes of this machine that wait for slabs; at the end of the block they are ended.
+
+    They load the bundle while the stack is still looked at.
 
     Parameters
     ----------
     folder : Path
-        Of the parts.
-    slabs : dict of int to int
-        How many pixels are to be done in each slab, by its number.
-    workers : int
+        Where the parts will be.
+    bundle : Bundle
+    size : int
         How many processes.
     threads : int
         Threads inside one operator, in each of them.
+    """
+
+    def __init__(self, folder: Path, bundle: Bundle, size: int, threads: int) -> None:
+        self.size = size
+        self._command = [*COMMAND, str(folder), path_of(bundle), bundle_hash(bundle)]
+        self._environment = module_environment()
+        limit_threads(threads, self._environment)
+        self._lock, self._stopped = threading.Lock(), False
+        self._running: list[Process] = []
+        self._idle: deque[Process] = deque()
+
+    def __enter__(self) -> Self:
+        try:
+            for _ in range(self.size):
+                self._idle.append(self._start())
+        except OSError as error:
+            self.__exit__()
+            raise XnetError(
+                f"the system starts {len(self._running)} workers and not {self.size} "
+                f"({error.strerror or error}); take fewer --workers"
+            ) from error
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+        for process in self._running:
+            process.communicate()
+
+    def take(self) -> Process:
+        """A worker that is still to be used, or a new one.
+
+        Returns
+        -------
+        Process
+
+        Raises
+        ------
+        WorkerLostError
+            After `stop`.
+        """
+        with self._lock:
+            if self._stopped:
+                raise WorkerLostError
+            return self._idle.popleft() if self._idle else self._start()
+
+    def stop(self) -> None:
+        """End every worker, in the middle of what it does."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                process.kill()
+
+    def _start(self) -> Process:
+        process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            env=self._environment,
+            # A terminal sends Ctrl-C to a whole group: we end the workers ourselves.
+            process_group=0,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+        self._running.append(process)
+        return process
+
+
+def run_workers(team: Team, slabs: dict[int, int], progress: Callable[[int], None]) -> None:
+    """Have slabs predicted by processes on this machine.
+
+    Parameters
+    ----------
+    team : Team
+        It is stopped at the end.
+    slabs : dict of int to int
+        How many pixels are to be done in each slab, by its number.
     progress : callable
         Takes the pixels done since the last call, in this thread.
 
@@ -72,16 +150,6 @@ def run_workers(
     """
     waiting = deque(slabs)
     events: SimpleQueue[int | Exception] = SimpleQueue()
-    running: set[Process] = set()
-    lock, stopped = threading.Lock(), threading.Event()
-
-    def begin() -> Process:
-        with lock:
-            if stopped.is_set():
-                raise WorkerLostError
-            process = _start(folder, threads)
-            running.add(process)
-        return process
 
     def drive() -> None:
         """Keep one worker at work, and one in its place when it dies."""
@@ -94,7 +162,7 @@ def run_workers(
                     return
                 left = slabs[index]
                 for _ in range(ATTEMPTS):
-                    process = process or begin()
+                    process = process or team.take()
                     try:
                         for pixels in _ask(process, index):
                             left -= pixels
@@ -109,12 +177,12 @@ def run_workers(
                     )
                 if left:  # a worker wrote a chunk, and died before it said so
                     events.put(left)
-        except WorkerLostError:  # this thread is to end
+        except WorkerLostError:  # the team was stopped
             return
         except Exception as error:  # for the thread that waits
             events.put(error)
 
-    drivers = [threading.Thread(target=drive) for _ in range(min(workers, len(slabs)))]
+    drivers = [threading.Thread(target=drive) for _ in range(min(team.size, len(slabs)))]
     try:
         for driver in drivers:
             driver.start()
@@ -126,14 +194,9 @@ def run_workers(
             todo -= event
             progress(event)
     finally:
-        with lock:
-            stopped.set()
-            for process in running:
-                process.kill()
+        team.stop()
         for driver in drivers:
             driver.join()
-        for process in running:
-            process.communicate()
 
 
 def _next(events: SimpleQueue[int | Exception]) -> int | Exception:
@@ -144,25 +207,11 @@ def _next(events: SimpleQueue[int | Exception]) -> int | Exception:
             continue
 
 
-def _start(folder: Path, threads: int) -> Process:
-    environment = module_environment()
-    limit_threads(threads, environment)
-    return subprocess.Popen(
-        [*COMMAND, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-        env=environment,
-        # A terminal sends Ctrl-C to a whole group: we end the workers ourselves.
-        process_group=0,
-        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-    )
-
-
 def _ask(process: Process, index: int) -> Iterator[int]:
     """Give a worker a slab; yield the pixels of each chunk when it is written."""
     try:
-        print(index, file=_pipe(process.stdin), flush=True)
+        with suppress(OSError):  # a worker that is gone may have said why
+            print(index, file=_pipe(process.stdin), flush=True)
         for line in _pipe(process.stdout):
             said = json.loads(line)
             if said is None:
@@ -171,7 +220,7 @@ def _ask(process: Process, index: int) -> Iterator[int]:
                 kind, text = said
                 raise getattr(errors, kind, XnetError)(text)
             yield said
-    except (OSError, ValueError):  # nobody reads, or it died within a line
+    except ValueError:  # it died within a line
         pass
     raise WorkerLostError
 
@@ -184,7 +233,7 @@ def _pipe(stream: IO[str] | None) -> IO[str]:
 def main() -> None:
     """Predict for the slabs that the standard input names: what `run_workers` runs as a process."""
     try:
-        _serve(sys.argv[1])
+        _serve(*sys.argv[1:])
     except BrokenPipeError:  # the command is gone
         os._exit(1)
     except XnetError as error:
@@ -193,12 +242,17 @@ def main() -> None:
         _say(["XnetError", failure(error)])
 
 
-def _serve(folder: str) -> None:
+def _serve(folder: str, bundle_path: str, bundle_sha256: str) -> None:
+    bundle = cached_bundle(bundle_path, bundle_sha256)
+    import onnxruntime  # noqa: F401 - now, while there is nothing to do
+
+    first = sys.stdin.readline()
+    if not first:
+        return
     parts, job = open_parts(folder)
-    bundle = cached_bundle(job.bundle, job.bundle_sha256)
     slabs = job.slabs()
     with reading(job.stack) as read:
-        for line in sys.stdin:
+        for line in chain([first], sys.stdin):
             run_slab(
                 job,
                 bundle,
