@@ -129,7 +129,7 @@ def measured() -> Record:
         times, equal = maps.workers_times(stack, Path(folder), 2)
     if not equal:
         sys.exit("workers and one process wrote different maps; expected the same: nothing was recorded")
-    for workers, ratio in times.items():
+    for workers, (ratio, _processor) in times.items():
         ratios[f"map, {workers} worker{'s' * (workers > 1)} / one process"] = ratio
     return Record(
         version=__version__,
