@@ -30,10 +30,8 @@ RATIOS = (
 )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--repeats", type=int, default=15)
-    repeats = parser.parse_args().repeats
+def measured(repeats: int) -> dict[str, float]:
+    """Ratios of the medians, by what is divided by what."""
     seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for round_number in range(repeats + 1):
         for name, command in COMMANDS.items():
@@ -42,8 +40,14 @@ def main() -> None:
             if round_number > 0:  # the first round warms the file cache
                 seconds[name].append(time.perf_counter() - start)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    for above, below in RATIOS:
-        print(f"{above} / {below}: {medians[above] / medians[below]:.2f}")
+    return {f"{above} / {below}": medians[above] / medians[below] for above, below in RATIOS}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--repeats", type=int, default=15)
+    for name, ratio in measured(parser.parse_args().repeats).items():
+        print(f"{name}: {ratio:.2f}")
 
 
 if __name__ == "__main__":

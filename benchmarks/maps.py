@@ -1,10 +1,11 @@
 """Maps of stacks whose answer is known: errors, scaling over workers, memory. Prints Markdown.
 
-    python benchmarks/maps.py [--size 128] [--memory 64 256 512] [--bigger 1024] [--work DIR]
+    python benchmarks/maps.py [--size 128] [--shared 256] [--memory 64 256 512] [--bigger 1024] [--work DIR]
 
 - Error: a two-phase stack of --size squared pixels (see made_stack.py), all of it predicted.
-- Workers: the same stack with one process, 1 and 2 local dask workers; wall time of the whole
-  command, as a ratio to one process, and whether the arrays are the same to the byte.
+- Workers: a stack of --shared squared pixels in one process, and shared among 1 and 2 workers, in
+  turn in each of --rounds rounds; the least wall time, and processor time of all processes, of the
+  whole command, as ratios to one process, and whether the arrays are the same to the byte.
 - Memory: the largest resident set of the whole command for stacks of --memory squared pixels
   and 200 energies, and of one of --bigger in an address space that is smaller than its file.
 """
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -28,7 +30,8 @@ from made_stack import make_stack, scan
 from xnet_onnx.maps import Maps, read_maps
 from xnet_onnx.maps.result import FIELDS, STATUS
 
-#: Runs a command with a limit on its address space (0: none), prints the largest resident set in kB.
+#: Runs a command with a limit on its address space (0: none), prints the largest resident set in kB and
+#: the processor time of all its processes.
 MEASURED = """
 import resource, subprocess, sys
 limit = int(sys.argv[1])
@@ -36,14 +39,24 @@ def limited():
     if limit:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 done = subprocess.run(sys.argv[2:], preexec_fn=limited)
-print("PEAK", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print("USED", used.ru_maxrss, used.ru_utime + used.ru_stime)
 sys.exit(done.returncode)
 """
-PEAK = re.compile(r"^PEAK (\d+)$", re.MULTILINE)
+USED = re.compile(r"^USED (\d+) ([\d.]+)$", re.MULTILINE)
 
 
-def run_map(stack: Path, out: Path, *options: str, limit: int = 0) -> tuple[float, float]:
-    """Seconds and largest resident set in MB of the whole command, its children included."""
+@dataclass(frozen=True)
+class Run:
+    """Seconds of a whole command and of the processors for it, and its largest resident set in MB."""
+
+    seconds: float
+    processor: float
+    peak: float
+
+
+def run_map(stack: Path, out: Path, *options: str, limit: int = 0) -> Run:
+    """Run the whole command; its children are counted."""
     command = [sys.executable, "-m", "xnet_onnx", "map", str(stack), "--out", str(out), *options]
     start = time.perf_counter()
     # From a fresh interpreter: a child starts with the resident set of what it is forked from.
@@ -55,10 +68,29 @@ def run_map(stack: Path, out: Path, *options: str, limit: int = 0) -> tuple[floa
         env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )
     seconds = time.perf_counter() - start
-    found = PEAK.search(done.stdout)
+    found = USED.search(done.stdout)
     if done.returncode or not found:
         raise SystemExit(done.stderr)
-    return seconds, int(found.group(1)) / 1024
+    return Run(seconds, float(found.group(2)), int(found.group(1)) / 1024)
+
+
+def workers_times(stack: Path, work: Path, rounds: int) -> tuple[dict[int, tuple[float, float]], bool]:
+    """Wall and processor time with 1 and 2 workers relative to one process; whether all wrote the same."""
+    runs: dict[int, list[Run]] = {0: [], 1: [], 2: []}
+    equal = True
+    for _ in range(rounds):
+        for workers in runs:
+            out = work / f"workers_{workers}.h5"
+            runs[workers].append(run_map(stack, out, *(["--workers", str(workers)] if workers else [])))
+    wall = {workers: min(run.seconds for run in some) for workers, some in runs.items()}
+    processor = {workers: min(run.processor for run in some) for workers, some in runs.items()}
+    first = read_maps(work / "workers_0.h5")
+    for workers in (1, 2):
+        other = read_maps(work / f"workers_{workers}.h5")
+        equal &= all(getattr(first, name).tobytes() == getattr(other, name).tobytes() for name in FIELDS)
+    return {
+        workers: (wall[workers] / wall[0], processor[workers] / processor[0]) for workers in (1, 2)
+    }, equal
 
 
 def row(*cells: object) -> None:
@@ -152,6 +184,8 @@ def make_large(path: Path, size: int, count: int, source: Path, grain: bool = Fa
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--shared", type=int, default=256, help="of the table of workers")
+    parser.add_argument("--rounds", type=int, default=2, help="of the table of workers")
     parser.add_argument("--memory", type=int, nargs="*", default=[64, 256, 512])
     parser.add_argument("--bigger", type=int, default=1024, help="0 leaves it out")
     parser.add_argument("--preview", type=Path, help="Where the figure of the first stack goes.")
@@ -167,29 +201,28 @@ def main() -> None:
         make_stack(stack, chosen.size)
 
         preview = [] if chosen.preview is None else ["--preview", str(chosen.preview)]
-        alone, _ = run_map(stack, work / "alone.h5", *preview)
+        run_map(stack, work / "alone.h5", *preview)
         first = read_maps(work / "alone.h5")
         print(f"\n## Errors: {chosen.size} x {chosen.size} x 200")
         errors(stack, first)
         if chosen.error_map is not None:
             draw_errors(stack, first, chosen.error_map)
 
-        print("\n## Workers")
-        head("run", "time / one process", "same arrays")
-        row("one process", 1.0, "")
-        for workers in (1, 2):
-            out = work / f"workers_{workers}.h5"
-            seconds, _ = run_map(stack, out, "--workers", str(workers))
-            other = read_maps(out)
-            equal = all(getattr(first, name).tobytes() == getattr(other, name).tobytes() for name in FIELDS)
-            row(f"{workers} dask worker{'s' * (workers > 1)}", seconds / alone, "yes" if equal else "NO")
+        print(f"\n## Workers: {chosen.shared} x {chosen.shared} x 200")
+        shared = work / f"two_phases_{chosen.shared}.h5"
+        make_stack(shared, chosen.shared)
+        times, equal = workers_times(shared, work, chosen.rounds)
+        head("run", "time / one process", "processor time / one process", "same arrays")
+        row("one process", 1.0, 1.0, "")
+        for workers, (wall, processor) in times.items():
+            row(f"{workers} worker{'s' * (workers > 1)}", wall, processor, "yes" if equal else "NO")
 
         print("\n## Memory, whole process, 200 energies in float32")
         head("image", "stack (MB)", "largest resident set (MB)", "limit on the address space (MB)")
         for size in chosen.memory:
             path = work / f"tiled_{size}.h5"
             make_large(path, size, 200, stack)
-            _, peak = run_map(path, work / f"maps_{size}.h5")
+            peak = run_map(path, work / f"maps_{size}.h5").peak
             row(f"{size} x {size}", f"{size * size * 800 / 1e6:.0f}", f"{peak:.0f}", "none")
             path.unlink()
         if chosen.bigger:
@@ -197,7 +230,7 @@ def main() -> None:
             make_large(path, chosen.bigger, 200, stack, grain=True)
             megabytes = chosen.bigger**2 * 800 / 1e6
             limit = int(0.95 * megabytes * 1e6)
-            _, peak = run_map(path, work / "maps_bigger.h5", limit=limit)
+            peak = run_map(path, work / "maps_bigger.h5", limit=limit).peak
             row(
                 f"{chosen.bigger} x {chosen.bigger}, one grain amid noise", f"{megabytes:.0f}", f"{peak:.0f}",
                 f"{limit / 1e6:.0f}",

@@ -138,59 +138,72 @@ def cases(threads: int, batch: int, outputs: int) -> dict[str, Callable[[], obje
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 16, 64, 256, 1024])
-    parser.add_argument("--rounds", type=int, default=9)
-    arguments = parser.parse_args()
+def measured(threads: int, batches: list[int], rounds: int) -> tuple[dict[int, dict[str, float]], float]:
+    """Seconds of each case for each size of batch; and of `predict_many` of as many own grids as the last."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(arguments.threads)
-    import numpy as np
-    import onnxruntime
+        os.environ[name] = str(threads)
     import torch
 
     from spectra import map_spectra
     from xnet_onnx.bundle.load import load_bundle
     from xnet_onnx.pipeline import predict_many
 
-    torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(threads)
     outputs = load_bundle().r.size
-    work = operations(outputs)
     fastest: dict[int, dict[str, float]] = {}
     speed = matrix_speed()
-    for batch in arguments.batches:
-        run = cases(arguments.threads, batch, outputs)
-        for call in run.values():
-            call()
-        best = dict.fromkeys(run, float("inf"))
-        for _ in range(arguments.rounds):
-            for name, call in run.items():
-                start = time.perf_counter()
-                call()
-                best[name] = min(best[name], time.perf_counter() - start)
+    for batch in batches:
+        fastest[batch] = fastest_of(cases(threads, batch, outputs), rounds)
         speed = max(speed, matrix_speed(0.2))
-        fastest[batch] = best | {"f": batch * work / speed}
+    spectra = map_spectra(batches[-1], grids=True)
+    apart = fastest_of({"own": lambda: predict_many(spectra, threads=threads)}, min(rounds, 3))["own"]
+    work = operations(outputs)
+    return {batch: best | {"f": batch * work / speed} for batch, best in fastest.items()}, apart
+
+
+def fastest_of(run: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """The least seconds that each took, each in turn in each round."""
+    for call in run.values():
+        call()
+    best = dict.fromkeys(run, float("inf"))
+    for _ in range(rounds):
+        for name, call in run.items():
+            start = time.perf_counter()
+            call()
+            best[name] = min(best[name], time.perf_counter() - start)
+    return best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 16, 64, 256, 1024])
+    parser.add_argument("--rounds", type=int, default=9)
+    arguments = parser.parse_args()
+    fastest, apart = measured(arguments.threads, arguments.batches, arguments.rounds)
+    import numpy as np
+    import onnxruntime
+    import torch
+
+    from xnet_onnx.bundle.load import load_bundle
 
     print(
         f"{cpu_name()}, {arguments.threads} thread(s); Python {platform.python_version()}, "
         f"numpy {np.__version__}, "
         f"onnxruntime {onnxruntime.__version__}, torch {torch.__version__}; "
-        f"{work / 1e6:.1f} million operations a spectrum.\n"
+        f"{operations(load_bundle().r.size) / 1e6:.1f} million operations a spectrum.\n"
     )
     print("| time relative to d | " + " | ".join(f"batch {batch}" for batch in fastest) + " |")
     print("|---" * (len(fastest) + 1) + "|")
     for name, text in CASES.items():
         ratios = " | ".join(f"{best[name] / best['d']:.2f}" for best in fastest.values())
         print(f"| ({name}) {text} | {ratios} |")
-    largest = max(fastest)
-    own = map_spectra(largest, grids=True)
-    predict_many(own[:16])
-    start = time.perf_counter()
-    predict_many(own, threads=arguments.threads)
-    apart = (time.perf_counter() - start) / fastest[largest]["d"]
-    print(f"\n`predict_many` of {largest} spectra that each have a grid of their own: {apart:.1f} times (d).")
-    print(f"(d) at a batch of {largest}: {1e3 * fastest[largest]['d'] / largest:.3f} ms a spectrum.")
+    largest, graph = arguments.batches[-1], fastest[arguments.batches[-1]]["d"]
+    print(
+        f"\n`predict_many` of {largest} spectra that each have a grid of their own: "
+        f"{apart / graph:.1f} times (d)."
+    )
+    print(f"(d) at a batch of {largest}: {1e3 * graph / largest:.3f} ms a spectrum.")
 
 
 def cpu_name() -> str:

@@ -8,7 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ChildError", "limit_memory", "limit_processor_time", "run_child"]
+__all__ = [
+    "ChildError",
+    "limit_memory",
+    "limit_processor_time",
+    "module_command",
+    "module_environment",
+    "run_child",
+]
 
 
 class ChildError(Exception):
@@ -23,6 +30,28 @@ class ChildError(Exception):
     def __init__(self, reason: str, timed_out: bool = False) -> None:
         super().__init__(reason)
         self.timed_out = timed_out
+
+
+def module_command(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module of ours as a process.
+
+    Parameters
+    ----------
+    module : str
+        Its full name.
+    *arguments : str
+
+    Returns
+    -------
+    list of str
+    """
+    # -P: no module from the folder that the command runs in.
+    return [sys.executable, "-P", "-W", "ignore", "-m", module, *arguments]
+
+
+def module_environment() -> dict[str, str]:
+    """The environment in which a process finds this very package, wherever this one did."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
 
 
 def run_child(module: str, arguments: list[str], data: bytes, seconds: float) -> tuple[Any, bytes]:
@@ -51,17 +80,14 @@ def run_child(module: str, arguments: list[str], data: bytes, seconds: float) ->
     """
     import subprocess
 
-    # -P: no module from the folder that the command runs in.
-    command = [sys.executable, "-P", "-W", "ignore", "-m", module, *arguments]
-    # The child must find this very package, wherever the parent did.
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-        "OPENBLAS_NUM_THREADS": "1",
-    }
     try:
         done = subprocess.run(
-            command, input=data, capture_output=True, timeout=seconds, env=environment, check=False
+            module_command(module, *arguments),
+            input=data,
+            capture_output=True,
+            timeout=seconds,
+            env={**module_environment(), "OPENBLAS_NUM_THREADS": "1"},
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise ChildError(f"no answer within {seconds:g} s", timed_out=True) from None

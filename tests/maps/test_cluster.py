@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnet_onnx.errors import BundleError, OutputError, ReadError, XnetError
+from xnet_onnx.errors import BundleError, ReadError, XnetError
 from xnet_onnx.maps import Maps, predict_map
 from xnet_onnx.maps import api as maps_api
 from xnet_onnx.maps.cluster import work
@@ -20,7 +21,7 @@ from xnet_onnx.maps.result import FIELDS
 
 from .stacks import cube, hdf5, mask
 
-pytest.importorskip("distributed")
+distributed = pytest.importorskip("distributed")
 psutil = pytest.importorskip("psutil")
 
 pytestmark = pytest.mark.slow
@@ -55,7 +56,12 @@ def test_two_workers_of_which_one_is_killed(tmp_path: Path, stack: Path) -> None
             killed.append(workers[0].pid)
             os.kill(workers[0].pid, signal.SIGKILL)
 
-    together = predict_map(stack, out=tmp_path / "together.h5", workers=2, progress=kill)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+    ) as cluster:
+        together = predict_map(
+            stack, out=tmp_path / "together.h5", scheduler=cluster.scheduler_address, progress=kill
+        )
     assert killed
     equal(together, alone)
     assert not (tmp_path / "together.h5.parts").exists()
@@ -85,12 +91,9 @@ def test_a_task_needs_nothing_but_the_folder(tmp_path: Path, stack: Path) -> Non
 def test_refusals(tmp_path: Path, stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from xnet_onnx.maps import cluster
 
-    energy, values = cube()
-    with pytest.raises(OutputError, match=r"expected a file: write the array to one first"):
-        predict_map(values.transpose(2, 0, 1), energy=energy, out=tmp_path / "maps.h5", workers=2)
     monkeypatch.setattr(cluster, "ANSWER_LIMIT", 1)
     with pytest.raises(XnetError, match=r"no dask scheduler answers at 'tcp://127.0.0.1:1'"):
         predict_map(stack, out=tmp_path / "maps.h5", scheduler="tcp://127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(XnetError, match=r"xnet-onnx\[dask\]"):
-        predict_map(stack, out=tmp_path / "maps.h5", workers=2, resume=True)
+        predict_map(stack, out=tmp_path / "maps.h5", scheduler="tcp://127.0.0.1:1", resume=True)

@@ -380,7 +380,7 @@ def test_cli_and_preview(tmp_path: Path, expected: Maps) -> None:
 
 SLOW = """
 import sys, time
-import xnet_onnx.maps.api as api, xnet_onnx.maps.local as local
+import xnet_onnx.maps.api as api, xnet_onnx.maps.local as local, xnet_onnx.maps.workers as workers
 
 from xnet_onnx.cli import main
 api.CHUNK_PIXELS = 5
@@ -389,7 +389,12 @@ def slow(*arguments):
     time.sleep({delay})
     return quick(*arguments)
 local.evaluate = slow
-main(sys.argv[1:])
+workers.COMMAND = [sys.executable, "-c", sys.orig_argv[2], "worker"]
+if sys.argv[1] == "worker":
+    del sys.argv[1]
+    workers.main()
+else:
+    main(sys.argv[1:])
 """
 
 
@@ -412,17 +417,28 @@ def wait_for_parts(folder: Path, count: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")])
 @pytest.mark.parametrize("how", [getattr(signal, "SIGKILL", signal.SIGINT), signal.SIGINT])
-def test_killed_and_resumed(tmp_path: Path, expected: Maps, how: signal.Signals) -> None:
+def test_killed_and_resumed(
+    tmp_path: Path, expected: Maps, how: signal.Signals, workers: tuple[str, ...]
+) -> None:
+    psutil = pytest.importorskip("psutil")
     energy, stack = cube()
     out = tmp_path / "maps.h5"
-    arguments = ["map", str(hdf5(tmp_path / "stack.h5", energy, stack)), "--out", str(out), "--curves"]
+    stack_file = hdf5(tmp_path / "stack.h5", energy, stack)
+    arguments = ["map", str(stack_file), "--out", str(out), "--curves", *workers]
     folder = tmp_path / "maps.h5.parts"
     process = started(arguments, 0.4)
     wait_for_parts(folder, 2)
-    os.kill(process.pid, how)
-    _, said = process.communicate(timeout=20)
+    processes = psutil.Process(process.pid).children()
+    assert len(processes) == (2 if workers else 0)
+    if how == signal.SIGINT:
+        os.killpg(process.pid, how)  # as a terminal does
+    else:
+        os.kill(process.pid, how)
+    _, said = process.communicate(timeout=60)
     assert process.returncode != 0
+    assert psutil.wait_procs(processes, timeout=60)[1] == []
     assert not out.exists()
     kept = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npz")}
     assert 2 <= len(kept) < 6
@@ -432,13 +448,13 @@ def test_killed_and_resumed(tmp_path: Path, expected: Maps, how: signal.Signals)
         )
 
     refused = started(arguments, 0.0)
-    assert "go on with --resume, or delete the folder" in refused.communicate(timeout=20)[1]
+    assert "go on with --resume, or delete the folder" in refused.communicate(timeout=60)[1]
     other = started([*arguments, "--resume", "--level", "0.8"], 0.0)
-    assert "was begun differently: the level is 0.8, and was 0.9" in other.communicate(timeout=20)[1]
+    assert "was begun differently: the level is 0.8, and was 0.9" in other.communicate(timeout=60)[1]
     assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npz")} == kept
 
     done = started([*arguments, "--resume"], 0.0)
-    said = done.communicate(timeout=20)[1]
+    said = done.communicate(timeout=60)[1]
     assert done.returncode == 0, said
     same(read_maps(out, curves=True), expected, (*FIELDS, "g2_mean", "g2_upper"))
     assert not folder.exists()
@@ -570,7 +586,8 @@ def test_every_pixel_is_in_one_chunk_and_reads_are_bounded() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="no limit on data")
-def test_memory_is_flat(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")])
+def test_memory_is_flat(tmp_path: Path, workers: tuple[str, ...]) -> None:
     """A stack of 260 MB, nearly all of it without sample, with 200 MB allowed beyond the imports."""
     energy, small = cube()
     path, out = tmp_path / "stack.h5", tmp_path / "maps.h5"
@@ -595,7 +612,10 @@ main(sys.argv[1:])
 """
     assert size > 200 * 2**20
     done = subprocess.run(
-        [sys.executable, "-c", limited, "map", str(path), "--out", str(out), "--min-edge-step", "0.0"],
+        [
+            *(sys.executable, "-c", limited, "map", str(path), "--out", str(out)),
+            *("--min-edge-step", "0.0", *workers),
+        ],
         capture_output=True,
         text=True,
         check=False,

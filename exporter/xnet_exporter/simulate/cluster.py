@@ -37,7 +37,7 @@ def run_cluster(folder: Path, keys: list[str], scheduler: str, progress: Callabl
     XnetError
         If no scheduler answers, or a worker cannot do its task.
     """
-    with connect(scheduler, None) as client:
+    with connect(scheduler) as client:
         from distributed import as_completed
 
         place = str(folder.resolve())

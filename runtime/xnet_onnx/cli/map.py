@@ -56,9 +56,7 @@ __all__ = ["map_stack"]
 @level_option
 @force_option
 @threads_option("CPU threads of each process.")
-@click.option(
-    "--workers", type=click.IntRange(min=1), metavar="N", help="Start N dask workers here ([dask])."
-)
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Share the work among N processes.")
 @click.option("--scheduler", metavar="ADDRESS", help="Use the workers of a dask scheduler ([dask]).")
 def map_stack(
     stack: str,
@@ -92,7 +90,7 @@ def map_stack(
 
     from ..bundle.load import load_bundle
     from ..maps.api import predict_map
-    from ..maps.parts import parts_folder
+    from ..maps.parts import Parts, parts_folder
     from ..maps.preview import plot_maps
     from ..maps.stack import StackChoice
     from ..output.figure import check_figure
@@ -122,7 +120,7 @@ def map_stack(
     except KeyboardInterrupt:
         bar.close()
         folder = parts_folder(Path(out))
-        kept = sum(1 for _ in folder.glob("*.npz")) if folder.is_dir() else 0
+        kept = len(Parts(folder).done())
         click.echo(
             f"\nInterrupted: {kept} finished chunks are in {printable(str(folder))}; go on with --resume",
             err=True,

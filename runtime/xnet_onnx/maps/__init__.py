@@ -9,7 +9,7 @@ The pipeline of a stack, one module per step::
     stack (what is in the file) -> survey (is it this edge? how high is it?)
       -> layout (rectangles of pixels) -> predict_chunk -> parts (a file a chunk) -> output (maps.h5)
 
-`local` goes it in this process, `cluster` on dask workers.
+`local` goes it in this process, `workers` in processes beside it, `cluster` on dask's workers elsewhere.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from .parts import Parts, begin, claim
 from .result import Arrays, Maps, empty
 from .stack import BoolArray, Stack, StackChoice, array_stack, describe_stack
 from .survey import survey
+from .workers import Team, run_workers
 
 __all__ = ["make_job", "predict_map"]
 
@@ -80,7 +82,7 @@ def predict_map(
     scheduler : str, optional
         Address of a dask scheduler.
     workers : int, optional
-        Dask workers to start on this machine.
+        Processes to share the work among, on this machine.
     command : str
         The command line, for the record.
     progress : callable, optional
@@ -115,20 +117,27 @@ def predict_map(
     check_output(path, file)
     if (scheduler is not None or workers is not None) and file is None:
         raise OutputError("workers read the stack themselves; expected a file: write the array to one first")
-    with claim(path) as parts:
+    bundle = load_bundle() if bundle is None else bundle
+    with claim(path) as parts, _team(parts, bundle, workers, threads) as team:
         job, bundle = look()
         if resume and not parts.done() and path.exists() and fingerprint_of(path) == fingerprint(job):
             report(0, 0)
             return read_maps(path)
         job = begin(parts, job, resume)
-        _run(job, bundle, parts, report, scheduler, workers)
+        _run(job, bundle, parts, report, scheduler, team)
         write_maps(path, parts.folder, bundle.r, command)
         parts.clear()
     return read_maps(path)
 
 
+def _team(
+    parts: Parts, bundle: Bundle, workers: int | None, threads: int
+) -> AbstractContextManager[Team | None]:
+    return nullcontext() if workers is None else Team(parts.folder.resolve(), bundle, workers, threads)
+
+
 def _run(
-    job: Job, bundle: Bundle, parts: Parts, report: Progress, scheduler: str | None, workers: int | None
+    job: Job, bundle: Bundle, parts: Parts, report: Progress, scheduler: str | None, team: Team | None
 ) -> None:
     """Make the chunks that are not there, here or on workers."""
     slabs, done = job.slabs(), parts.done()
@@ -138,26 +147,25 @@ def _run(
     report(0, total)
     if not todo:
         return
-    if scheduler is not None or workers is not None:
+
+    def progress(pixels: int) -> None:
+        report(pixels, total)
+
+    if scheduler is not None:
         from .cluster import run_cluster
 
-        run_cluster(
-            str(parts.folder.resolve()),
-            fingerprint(job),
-            todo,
-            lambda pixels: report(pixels, total),
-            scheduler=scheduler,
-            workers=workers,
+        run_cluster(str(parts.folder.resolve()), fingerprint(job), todo, scheduler, progress)
+    elif team is not None:
+        run_workers(team, todo, progress)
+    else:
+        run_local(
+            job,
+            bundle,
+            [slabs[index] for index in todo],
+            done.__contains__,
+            lambda number, _area, arrays: parts.write(number, arrays),
+            progress,
         )
-        return
-    run_local(
-        job,
-        bundle,
-        [slabs[index] for index in todo],
-        done.__contains__,
-        lambda number, _area, arrays: parts.write(number, arrays),
-        lambda pixels: report(pixels, total),
-    )
 
 
 def make_job(

@@ -8,9 +8,6 @@ the scheduler. The bundle and its session are made once in each process.
 
 from __future__ import annotations
 
-import logging
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -22,6 +19,7 @@ from .layout import Slab
 from .local import run_slab
 from .parts import Parts, open_parts
 from .stack import reading
+from .workers import failure
 
 __all__ = ["connect", "run_cluster", "work"]
 
@@ -69,15 +67,13 @@ def work(folder: str, fingerprint: str, index: int) -> int:
 
 
 @contextmanager
-def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
-    """A client of a scheduler, or of workers started here.
+def connect(scheduler: str) -> Iterator[Any]:
+    """A client of a scheduler.
 
     Parameters
     ----------
-    scheduler : str or None
+    scheduler : str
         Address of a running scheduler.
-    workers : int or None
-        Else: how many processes to start on this machine.
 
     Yields
     ------
@@ -91,55 +87,24 @@ def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
         If no scheduler answers.
     """
     try:
-        from distributed import Client, LocalCluster
+        from distributed import Client
     except ImportError as error:
         raise MissingExtraError(
-            "workers need dask; install it with: pip install 'xnet-onnx[dask]'"
+            "a scheduler needs dask; install it with: pip install 'xnet-onnx[dask]'"
         ) from error
-    if scheduler is not None:
-        try:
-            client = Client(scheduler, timeout=ANSWER_LIMIT)
-        except (OSError, ValueError) as error:
-            raise XnetError(
-                f"no dask scheduler answers at {scheduler!r} ({error}); expected an address like "
-                "tcp://host:8786: is it running?"
-            ) from error
-        with client:
-            yield client
-        return
-    with _no_interrupts():
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            silence_logs=logging.ERROR,
-        )
-    with cluster, Client(cluster) as client:
+    try:
+        client = Client(scheduler, timeout=ANSWER_LIMIT)
+    except (OSError, ValueError) as error:
+        raise XnetError(
+            f"no dask scheduler answers at {scheduler!r} ({error}); expected an address like "
+            "tcp://host:8786: is it running?"
+        ) from error
+    with client:
         yield client
 
 
-@contextmanager
-def _no_interrupts() -> Iterator[None]:
-    """Have processes started here ignore Ctrl-C, which a terminal sends to all: this one ends them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def run_cluster(
-    folder: str,
-    fingerprint: str,
-    slabs: dict[int, int],
-    progress: Callable[[int], None],
-    *,
-    scheduler: str | None = None,
-    workers: int | None = None,
+    folder: str, fingerprint: str, slabs: dict[int, int], scheduler: str, progress: Callable[[int], None]
 ) -> None:
     """Have slabs predicted by dask workers.
 
@@ -151,12 +116,10 @@ def run_cluster(
         Of the job.
     slabs : dict of int to int
         How many pixels are to be done in each slab, by its number.
+    scheduler : str
+        Address of a running scheduler.
     progress : callable
         Takes the pixels done since the last call.
-    scheduler : str, optional
-        Address of a running scheduler.
-    workers : int, optional
-        Else: how many processes to start on this machine.
 
     Raises
     ------
@@ -165,7 +128,7 @@ def run_cluster(
     XnetError
         If no scheduler answers, or a task fails.
     """
-    with connect(scheduler, workers) as client:
+    with connect(scheduler) as client:
         from distributed import as_completed
 
         futures = {
@@ -177,10 +140,6 @@ def run_cluster(
             if isinstance(error, XnetError):
                 raise error
             if error is not None:
-                raise XnetError(
-                    f"a worker failed ({type(error).__name__}: {str(error).splitlines()[0][:200]}); what "
-                    "is done "
-                    "is kept: go on with --resume"
-                ) from error
+                raise XnetError(failure(error)) from error
             progress(slabs[futures[future]])
             future.release()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
+from ..child import module_command, module_environment
 from ..errors import MissingExtraError, OutputError, ReadError
 from ..files import replace_when_done
 from ..spectrum import FloatArray
@@ -136,12 +137,11 @@ def write_maps(out: Path, folder: Path, r: FloatArray, command: str = "") -> Non
     """
     with replace_when_done(out) as temporary:
         given = json.dumps([str(folder), str(temporary), r.tolist(), command])
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         done = subprocess.run(
-            [sys.executable, "-P", "-W", "ignore", "-m", "xnet_onnx.maps.output"],
+            module_command("xnet_onnx.maps.output"),
             input=given.encode(),
             capture_output=True,
-            env=environment,
+            env=module_environment(),
             check=False,
         )
         said = done.stdout.decode("utf-8", "replace").strip()
