@@ -16,9 +16,10 @@ from xnet_exporter.data.paper_numbers import PAPER
 from xnet_exporter.data.sets import read_training_set
 from xnet_exporter.reproduce import folds, running
 from xnet_exporter.reproduce.embedding import explained
+from xnet_exporter.reproduce.folds import constant
 from xnet_exporter.reproduce.material import Material
 from xnet_exporter.reproduce.natoli import resonances, stretched, widened
-from xnet_exporter.reproduce.redrawn import constant, redrawn
+from xnet_exporter.reproduce.redrawn import redrawn
 from xnet_exporter.reproduce.running import MAKERS, reproduce
 from xnet_exporter.reproduce.sensitivity import pre_edge_of, pre_edge_scaled
 from xnet_exporter.reproduce.sizes import FULL, QUICK, TINY, Effort

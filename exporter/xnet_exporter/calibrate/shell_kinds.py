@@ -15,6 +15,7 @@ import torch
 from xnet_onnx.bundle.statistics import SHELL_KINDS
 from xnet_onnx.edges import SYMBOLS
 from xnet_onnx.spectrum import FloatArray
+from xnet_onnx.uncertainty.shell_kinds import regressors_of
 
 from ..data.sets import Row
 from ..structures.cluster import first_shell
@@ -62,7 +63,7 @@ def fit_shell_kinds(mean: FloatArray, kinds: npt.NDArray[np.int64]) -> dict[str,
         ``calibration.shell_kinds`` of ``bundle.json``.
     """
     known = kinds != UNKNOWN
-    inputs = torch.from_numpy(np.sqrt(np.maximum(mean[known], 0.0)))
+    inputs = torch.from_numpy(regressors_of(mean[known]))
     wanted = torch.from_numpy(kinds[known])
     weights = torch.zeros((len(SHELL_KINDS), inputs.shape[1]), dtype=torch.float64, requires_grad=True)
     bias = torch.zeros(len(SHELL_KINDS), dtype=torch.float64, requires_grad=True)

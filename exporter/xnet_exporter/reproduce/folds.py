@@ -20,11 +20,11 @@ from ..train.networks import Ensemble
 from ..train.presets import Preset
 
 __all__ = [
-    "CONSTANT",
     "Folds",
     "Prepared",
     "by_composition",
     "by_row",
+    "constant",
     "make_folds",
     "prepare",
     "train_folds",
@@ -190,12 +190,26 @@ def validate(ensemble: Ensemble, prepared: Prepared, folds: Folds) -> list[Float
     return [errors[rows, member] for member, rows in enumerate(folds.held)]
 
 
+def constant(members: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which members predict one and the same curve for every spectrum.
+
+    Parameters
+    ----------
+    members : ndarray of float64, shape (n, m, k)
+
+    Returns
+    -------
+    ndarray of bool, shape (m,)
+    """
+    return np.asarray(np.ptp(members, axis=0).max(axis=1) < CONSTANT)
+
+
 def constant_members(ensemble: Ensemble, prepared: Prepared) -> npt.NDArray[np.bool_]:
     """Which members predict the same for every spectrum: their filters have died."""
     ensemble.eval()
     with torch.no_grad():
         found = ensemble(prepared.plain[:CHUNK]).numpy()
-    return np.asarray(np.ptp(found, axis=0).max(axis=1) < CONSTANT)
+    return constant(found)
 
 
 def train_folds(

@@ -14,9 +14,10 @@ from xnet_onnx.spectrum import FloatArray
 from ..data.paper_numbers import PAPER
 from ..evaluate.evaluation import NEAR, PeakErrors, peak_errors
 from .drawing import DISTANCE, G2, PAGE, PRESET_COLOURS, PRESET_NAMES, TRUTH, canvas, letter
+from .folds import constant
 from .material import Material, Seen
 from .parts import Block, Part, bullets, compared, figure, table, text, write_csv
-from .redrawn import constant, redrawn
+from .redrawn import redrawn
 from .statistics import Interval, against, clustered, interval_of, pearson, quantile, shown
 
 __all__ = ["HeldOutErrors", "held_out", "measure"]

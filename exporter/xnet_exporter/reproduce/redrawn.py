@@ -16,28 +16,14 @@ from ..data.sets import select_axis
 from ..train.fit import fit, start, training_bank
 from ..train.presets import preset_from_dict
 from ..train.run import draws_of
-from .folds import CONSTANT
+from .folds import constant
 from .material import Material
 from .parts import cached
 
-__all__ = ["constant", "redrawn"]
+__all__ = ["redrawn"]
 
 #: Ensembles drawn at most until enough of their members live.
 ATTEMPTS = 4
-
-
-def constant(members: FloatArray) -> npt.NDArray[np.bool_]:
-    """Which members predict one and the same curve for every spectrum.
-
-    Parameters
-    ----------
-    members : ndarray of float64, shape (n, m, k)
-
-    Returns
-    -------
-    ndarray of bool, shape (m,)
-    """
-    return np.asarray(np.ptp(members, axis=0).max(axis=1) < CONSTANT)
 
 
 def redrawn(material: Material) -> FloatArray:

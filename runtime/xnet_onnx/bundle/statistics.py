@@ -139,7 +139,7 @@ def parse_calibration(value: dict[str, Any], points: int) -> Calibration:
     if levels.ndim != 1 or levels.size < 2 or np.any(np.diff([0.0, *levels, 1.0]) <= 0.0):
         raise ValueError("levels")
     several, each = (levels.size, points), (points,)
-    typical, level = _positive(value.get("band_shares", [0.5, 0.0]), (2,)).tolist()
+    typical, level = _positive(value.get("band_shares", Calibration.band_shares), (2,)).tolist()
     shell_coefficients = 8 if len(value["shell_coefficients"]) == 8 else 6
     mse_coefficients = 5
     return Calibration(

@@ -12,7 +12,7 @@ from ..bundle.statistics import SHELL_KINDS, ShellKinds
 from ..prediction import ShellKind
 from ..spectrum import FloatArray
 
-__all__ = ["kinds_of", "probabilities_of"]
+__all__ = ["kinds_of", "probabilities_of", "regressors_of"]
 
 
 def kinds_of(shell_kinds: ShellKinds, mean: FloatArray) -> list[tuple[ShellKind, ...]]:
@@ -52,6 +52,11 @@ def probabilities_of(shell_kinds: ShellKinds, mean: FloatArray) -> FloatArray:
     ndarray of float64, shape (batch, 3)
         In the order of `xnet_onnx.bundle.statistics.SHELL_KINDS`; rows add up to 1.
     """
-    scores = np.sqrt(np.maximum(mean, 0.0)) @ shell_kinds.weights.T + shell_kinds.bias
+    scores = regressors_of(mean) @ shell_kinds.weights.T + shell_kinds.bias
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def regressors_of(mean: FloatArray) -> FloatArray:
+    """What the weights of the kinds are fitted to: the square root of G2, of the same shape."""
+    return np.sqrt(np.maximum(mean, 0.0))
