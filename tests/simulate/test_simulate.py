@@ -141,6 +141,15 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, without_feff: list[str]) -> 
     assert "| O | 6 | 3 | 2.00 (1.91 to 2.09) |" in page
     assert "4 O (0)" in page
     assert (tmp_path / "fe_k.report.png").read_bytes().startswith(b"\x89PNG")
+    # The large set of iron was not made by this command, and is reported on all the same.
+    (out / "simulation.json").unlink()
+    result = CliRunner().invoke(main, ["simulate", "--out", str(out), "--report"])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "fe_k.report.md").read_text() == page.replace(
+        "0 structures were left out.", "What was left out is not recorded."
+    )
+    with pytest.raises(DataSetError, match="cannot be added to"):
+        run.simulate(path, out)
 
 
 def test_other_settings_are_not_mixed(tmp_path: Path, without_feff: list[str]) -> None:

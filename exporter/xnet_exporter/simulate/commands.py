@@ -226,9 +226,11 @@ def simulate(
         from .report import write_report
         from .sets import read_set
 
-        contents = read_set(out)
+        contents = read_set(out, recorded=False)
         if contents is None:
-            raise StructureError(f"{out} holds no set; expected one made by xnet-onnx simulate")
+            raise StructureError(
+                f"{out} holds no set; expected a training set, such as xnet-onnx simulate makes"
+            )
         page, _ = write_report(contents, out)
         click.echo(f"report in {page}")
 

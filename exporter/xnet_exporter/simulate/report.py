@@ -83,13 +83,18 @@ def report_text(contents: Contents, found: Shells, figure: str) -> str:
     record = contents.record
     element = record["element"]
     sources = ", ".join(f"{count} {source}" for source, count in Counter(found.sources).most_common())
+    left_out = record["left_out"]
     lines = [
         f"# {element} {record['recipe']['edge']} edge: {len(contents.rows)} spectra ({sources})",
         "",
         f"![Spectra, coordination numbers and first-shell distances]({figure})",
         "",
-        f"Coordination counts the first shell: heavy atoms before the first gap of 0.35 Angstrom. "
-        f"{len(record['left_out'])} structures were left out.",
+        "Coordination counts the first shell: heavy atoms before the first gap of 0.35 Angstrom. "
+        + (
+            "What was left out is not recorded."
+            if left_out is None
+            else f"{len(left_out)} structures were left out."
+        ),
         "",
         "| nearest neighbours | coordination | spectra | mean distance (Angstrom), 5 to 95 % |",
         "|---|---:|---:|---|",
@@ -112,7 +117,7 @@ def report_text(contents: Contents, found: Shells, figure: str) -> str:
         "",
         f"Fewer than {FEW} spectra: {', '.join(missing) if missing else 'none of those asked for'}.",
     ]
-    reasons = Counter(reason.split(":")[0][:80] for reason in record["left_out"].values())
+    reasons = Counter(reason.split(":")[0][:80] for reason in (left_out or {}).values())
     if reasons:
         lines += ["", "| left out because | structures |", "|---|---:|"]
         lines += [f"| {reason} | {count} |" for reason, count in reasons.most_common()]

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from xnet_onnx.edges import EDGES, SYMBOLS
 from xnet_onnx.errors import DataSetError, SimulationError, XnetError
 from xnet_onnx.files import write_bytes
 from xnet_onnx.preprocess.align import align_one
@@ -121,12 +122,15 @@ def on_grid(energy: FloatArray, mu: FloatArray, edge: float) -> FloatArray:
     return np.interp(grid(edge), energy, mu, left=np.nan, right=np.nan).astype(np.float32)
 
 
-def read_set(folder: Path) -> Contents | None:
-    """Read a set back, to add to it.
+def read_set(folder: Path, *, recorded: bool = True) -> Contents | None:
+    """Read a set back, to add to it or to report on it.
 
     Parameters
     ----------
     folder : Path
+    recorded : bool
+        Take only a set that ``simulate`` made. Else one without ``simulation.json`` is read too; element and
+        edge are then the absorber's and the one that its energies cover, and nothing is known to be left out.
 
     Returns
     -------
@@ -136,21 +140,23 @@ def read_set(folder: Path) -> Contents | None:
     Raises
     ------
     DataSetError
-        If it cannot be read, or was not made by ``simulate``.
+        If it cannot be read, or was not made by ``simulate`` and must be.
     """
     if not (folder / "spectra.npz").exists():
         if folder.exists() and any(folder.iterdir()):
             raise DataSetError(f"{folder} holds files and no training set; choose an empty place")
         return None
+    file = folder / "simulation.json"
     try:
-        record = json.loads((folder / "simulation.json").read_text(encoding="utf-8"))
+        record = json.loads(file.read_text(encoding="utf-8")) if recorded or file.exists() else None
         with np.load(folder / "spectra.npz", allow_pickle=False) as arrays:
             energy, mu = arrays["energy"], arrays["mu"]
             ids, atoms = arrays["id"].tolist(), arrays["n_atoms"].tolist()
         clusters = {item.id: item for item in read_clusters(folder / "structures.extxyz.gz")}
     except (OSError, KeyError, ValueError) as error:
+        use = "added to" if recorded else "read"
         raise DataSetError(
-            f"{folder} cannot be added to ({error}); expected a set made by xnet-onnx simulate"
+            f"{folder} cannot be {use} ({error}); expected a set made by xnet-onnx simulate"
         ) from error
     rows = {}
     for identity, spectrum, count in zip(ids, mu, atoms, strict=True):
@@ -158,7 +164,25 @@ def read_set(folder: Path) -> Contents | None:
         if cluster is None or isinstance(cluster, Rejected):
             raise DataSetError(f"{folder} holds no structure {identity}; expected one for each spectrum")
         rows[identity] = Calculated(cluster, spectrum, int(count))
-    return Contents(energy, rows, record)
+    return Contents(energy, rows, _as_found(folder, energy, rows) if record is None else record)
+
+
+def _as_found(folder: Path, energy: FloatArray, rows: dict[str, Calculated]) -> dict[str, Any]:
+    """What can be said of a set without ``simulation.json``, in the same fields."""
+    elements = {SYMBOLS[int(row.cluster.numbers[0]) - 1] for row in rows.values()}
+    edges = [
+        (element, edge)
+        for (element, edge), place in EDGES.items()
+        if element in elements and energy[0] < place < energy[-1]
+    ]
+    if len(edges) != 1:
+        found = ", ".join(sorted(elements)) or "none"
+        raise DataSetError(
+            f"{folder} has no simulation.json, absorbers {found} and energies {energy[0]:.0f} to "
+            f"{energy[-1]:.0f} eV; expected one element with one edge there"
+        )
+    (element, edge) = edges[0]
+    return {"element": element, "recipe": {"edge": edge}, "left_out": None}
 
 
 def versions() -> dict[str, str]:
