@@ -144,7 +144,14 @@ def bundle(tmp_path) -> Path:
     """A copy of the shipped bundle to change."""
     folder = tmp_path / "b"
     folder.mkdir()
-    for name in ("bundle.json", "ensemble.onnx", "weights.bin", "statistics.npz", "nearest.npz"):
+    for name in (
+        "bundle.json",
+        "ensemble.onnx",
+        "member_00.onnx",
+        "weights.bin",
+        "statistics.npz",
+        "nearest.npz",
+    ):
         shutil.copy(default_bundle_path() / name, folder / name)
     return folder
 

@@ -55,6 +55,10 @@ MAX_STEP = 5.0
 SEEN = (-5.0, 15.0)
 
 
+#: The graph of all members, and the member that runs alone.
+ENSEMBLE, FIRST_MEMBER = "ensemble.onnx", "member_00.onnx"
+
+
 @dataclass(frozen=True, eq=False)
 class Bundle:
     """A bundle that has been read and checked.
@@ -72,6 +76,8 @@ class Bundle:
     members : int
     model : bytes
         ``ensemble.onnx`` with its weights in it; the hashes of both files have been checked.
+    first_member : bytes
+        ``member_00.onnx`` likewise: it runs the copies that are moved a little.
     calibration : Calibration or None
     domain : Domain or None
         None for a bundle that was not calibrated; there is no verdict then.
@@ -89,6 +95,7 @@ class Bundle:
     r: FloatArray
     members: int
     model: bytes
+    first_member: bytes
     calibration: Calibration | None
     domain: Domain | None
     card: dict[str, Any]
@@ -342,6 +349,7 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
         count = int(_within(axis["count"], 2, MAX_POINTS, "axis.count"))
         points = int(_within(descriptor["count"], 2, MAX_POINTS, "descriptor.count"))
         whole = card
+        models = read_models(folder, [ENSEMBLE, FIRST_MEMBER], card)
         if calibrated:
             whole = join_arrays(card, read_arrays(read_verified(folder, "statistics.npz", card)))
         first, last = (float(_within(descriptor[key], 0.0, 100.0, key)) for key in ("first", "last"))
@@ -361,7 +369,8 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
             ),
             r=np.linspace(first, last, points),
             members=int(_within(card["members"], 1, MAX_MEMBERS, "members")),
-            model=read_models(folder, ["ensemble.onnx"], card)["ensemble.onnx"],
+            model=models[ENSEMBLE],
+            first_member=models[FIRST_MEMBER],
             calibration=parse_calibration(whole["calibration"], points) if card.get("calibration") else None,
             domain=parse_domain(whole["domain"], count) if card.get("domain") else None,
             card=card,
@@ -382,8 +391,14 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
 
         check_model(
             bundle.model,
-            str(folder / "ensemble.onnx"),
+            str(folder / ENSEMBLE),
             inputs=bundle.axis.count,
             output=(bundle.members, bundle.r.size),
+        )
+        check_model(
+            bundle.first_member,
+            str(folder / FIRST_MEMBER),
+            inputs=bundle.axis.count,
+            output=(bundle.r.size,),
         )
     return bundle

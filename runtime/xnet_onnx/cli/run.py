@@ -5,15 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..bundle.load import load_bundle
-from ..output.compare import Comparison
-from ..output.csv_file import CsvFile
-from ..output.figure import Drawing, Plot, check_figure
-from ..output.series import Series
 from ..readers import Choice
 from ..wording import counted, printable
 from .batch import Batch, Request, predict_files, shift_of_foil
@@ -30,6 +27,10 @@ from .writers import (
     TextWriter,
     Writer,
 )
+
+if TYPE_CHECKING:
+    from ..output.csv_file import CsvFile
+    from ..output.figure import Drawing
 
 __all__ = ["INTERRUPTED", "run"]
 
@@ -55,6 +56,8 @@ def run(given: Given) -> int:
     """
     for path in (given.plot, given.compare, given.series):
         if path is not None:
+            from ..output.figure import check_figure
+
             check_figure(path)
     files = expand([given.watch] if given.watch is not None else given.files, given.out)
     if files.empty and given.watch is None:
@@ -97,6 +100,8 @@ def _request(given: Given) -> Request:
 def _table(given: Given, files: Files, request: Request) -> CsvFile | None:
     if given.out is None:
         return None
+    from ..output.csv_file import CsvFile
+
     return CsvFile(
         given.out,
         request.settings(),
@@ -121,16 +126,25 @@ def _writers(given: Given, files: Files, request: Request, table: CsvFile | None
         count = 2 if given.watch is not None else len(files.names)
         writers.append(TextWriter(given.level, count, given.long))
     writers.append(ErrorWriter(at_the_end=table is not None and given.watch is None))
-    drawings: list[tuple[Any, type[Drawing[Any]]]] = [
-        (given.plot, Plot),
-        (given.compare, Comparison),
-        (given.series, Series),
-    ]
     return writers + [
-        DrawingWriter(drawing(), path, at_once=given.watch is not None)
-        for path, drawing in drawings
-        if path is not None
+        DrawingWriter(drawing, path, at_once=given.watch is not None) for path, drawing in _drawings(given)
     ]
+
+
+def _drawings(given: Given) -> Iterator[tuple[Path, Drawing[Any]]]:
+    """The figures that were asked for; what draws is imported for them alone."""
+    if given.plot is not None:
+        from ..output.figure import Plot
+
+        yield given.plot, Plot()
+    if given.compare is not None:
+        from ..output.compare import Comparison
+
+        yield given.compare, Comparison()
+    if given.series is not None:
+        from ..output.series import Series
+
+        yield given.series, Series()
 
 
 def _batches(given: Given, files: Files, request: Request, table: CsvFile | None) -> Iterator[Batch]:

@@ -7,19 +7,21 @@ import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 from ..errors import XnetError
-from ..output.csv_file import CsvFile
-from ..output.figure import Drawing
 from ..output.table import CSV_FIELDS, as_csv_row, as_json, csv_line
 from ..output.text import LineTable, as_block, error_line
 from ..prediction import Prediction
 from ..wording import counted, printable
 from .batch import Batch, Outcome
 from .stdout import put
+
+if TYPE_CHECKING:
+    from ..output.csv_file import CsvFile
+    from ..output.figure import Drawing
 
 __all__ = [
     "BlockWriter",

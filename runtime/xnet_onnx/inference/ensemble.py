@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..bundle.load import Bundle, is_shipped, read_models
+from ..bundle.load import ENSEMBLE, FIRST_MEMBER, Bundle
 from ..bundle.wire import ROWS
 from ..errors import BundleError, SpectrumError
 from ..spectrum import FloatArray
@@ -25,25 +25,20 @@ __all__ = ["open_session", "run_ensemble", "run_first_member", "run_session", "r
 @lru_cache(maxsize=4)
 def _session(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
     shape, numbers = (bundle.members, bundle.r.size), [one.number for one in bundle.absorbers]
-    try_models(bundle.path, {"ensemble.onnx": (bundle.model, shape)}, bundle.axis.count, numbers)
+    try_models(bundle.path, {ENSEMBLE: (bundle.model, shape)}, bundle.axis.count, numbers)
     session = open_session(bundle.model, threads)
     expected = ["g2", "features"]
-    _check_ports(session, bundle.path / "ensemble.onnx", (expected[:1], expected))
+    _check_ports(session, bundle.path / ENSEMBLE, (expected[:1], expected))
     return session
 
 
 @lru_cache(maxsize=4)
 def _first_member(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
-    name = "member_00.onnx"
-    model = read_models(bundle.path, [name], bundle.card)[name]
-    if not is_shipped(bundle.path):
-        from ..bundle.check import check_model  # not at the start of each process
-
-        check_model(model, str(bundle.path / name), inputs=bundle.axis.count, output=(bundle.r.size,))
     numbers = [one.number for one in bundle.absorbers]
-    try_models(bundle.path, {name: (model, (bundle.r.size,))}, bundle.axis.count, numbers)
-    session = open_session(model, threads)
-    _check_ports(session, bundle.path / name, (["g2"],))
+    shape: tuple[int, ...] = (bundle.r.size,)
+    try_models(bundle.path, {FIRST_MEMBER: (bundle.first_member, shape)}, bundle.axis.count, numbers)
+    session = open_session(bundle.first_member, threads)
+    _check_ports(session, bundle.path / FIRST_MEMBER, (["g2"],))
     return session
 
 
@@ -127,7 +122,7 @@ def run_first_member(
         As `run_ensemble`.
     """
     (output,) = run_session(_first_member(bundle, threads), spectra, absorbers)
-    _check_shape(output, (len(spectra), bundle.r.size), bundle.path / "member_00.onnx")
+    _check_shape(output, (len(spectra), bundle.r.size), bundle.path / FIRST_MEMBER)
     return np.asarray(output, dtype=np.float64)
 
 
@@ -183,5 +178,5 @@ def run_with_features(
         As `run_ensemble`.
     """
     output, *features = run_session(_session(bundle, threads), spectra, absorbers)
-    _check_shape(output, (len(spectra), bundle.members, bundle.r.size), bundle.path / "ensemble.onnx")
+    _check_shape(output, (len(spectra), bundle.members, bundle.r.size), bundle.path / ENSEMBLE)
     return np.asarray(output, dtype=np.float64), features[0] if features else None
