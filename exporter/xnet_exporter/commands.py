@@ -14,6 +14,9 @@ from typing import Any
 import click
 
 from xnet_onnx.errors import BundleError, MissingExtraError, XnetError
+from xnet_onnx.threads import limit_threads
+
+from .threads import THREADS
 
 __all__ = ["calibrate", "evaluate", "export", "reproduce", "train"]
 
@@ -191,6 +194,7 @@ def _version_in(folder: Path) -> str:
 def calibrate(bundle: Path, data: tuple[Path, ...], measured: tuple[Path, ...]) -> None:
     """Calibrate the intervals, the domain and the verdict of BUNDLE."""
     _require_extra("calibrate")
+    limit_threads(THREADS)
     from .calibrate.intervals import calibrate as run_calibration
 
     done = run_calibration(bundle, data, measured)
@@ -223,6 +227,7 @@ def evaluate(
 ) -> None:
     """Measure BUNDLE on held-out compositions; write the result into its card."""
     _require_extra("evaluate")
+    limit_threads(THREADS)
     from xnet_onnx.bundle.load import load_bundle
 
     from .data.measured import measured_references

@@ -23,6 +23,7 @@ from xnet_onnx.preprocess.align import align_one
 from xnet_onnx.spectrum import FloatArray
 
 from ..data.sets import Row
+from ..threads import THREADS
 from .augment import augment, spectrum_bank
 from .networks import Ensemble
 from .presets import Preset
@@ -30,8 +31,6 @@ from .presets import Preset
 __all__ = ["THREADS", "fit", "start", "training_bank", "write_torch"]
 
 CHECKPOINT_SECONDS = 60.0
-#: Sums are split over threads, so their number is part of the result: always the same one.
-THREADS = 2
 #: How much of a spectrum's mean square of G2 its error is counted relative to, beside 1.
 RELATIVE = 0.25
 #: Share of the spectra whose absorber is told to the network.

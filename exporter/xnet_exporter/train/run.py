@@ -28,7 +28,8 @@ from ..data.record import keep_record
 from ..data.sets import Row, TrainingSet, hold_out, name_draw, read_training_sets, select_axis
 from ..export.bundle import hash_bags, k_edges, write_bundle
 from ..export.graphs import SingleMember, fold_batch_norm
-from .fit import THREADS, fit, start, training_bank, write_torch
+from ..threads import THREADS
+from .fit import fit, start, training_bank, write_torch
 from .networks import Ensemble
 from .presets import Preset, preset_from_dict
 
