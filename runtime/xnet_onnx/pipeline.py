@@ -393,7 +393,7 @@ def predict(
     --------
     >>> result = predict("examples/scorodite_simulated.xdi")
     >>> result.confidence.verdict
-    'high'
+    'medium'
     """
     given = _as_spectrum(spectrum, mu)
     given = replace(
