@@ -9,7 +9,6 @@ weights of the default preset's sizes), which is checked; one thread.
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from dataclasses import replace
 from typing import Any
@@ -142,7 +141,6 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=15)
     arguments = parser.parse_args()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     torch.set_num_threads(1)
     ensemble = random_ensemble("relu")
     spectra = torch.rand(arguments.batch, INPUTS, generator=torch.Generator().manual_seed(0))

@@ -10,7 +10,6 @@ the rounding of the weights is shown. One thread.
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -49,7 +48,6 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=40)
     arguments = parser.parse_args()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     bundle = load_bundle()
     model = onnx.load(bundle.path / "ensemble.onnx")
     with tempfile.TemporaryDirectory() as folder:

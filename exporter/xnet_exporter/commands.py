@@ -32,6 +32,12 @@ def _require_extra(command: str, needed: tuple[str, ...] = NEEDED, extra: str = 
         )
 
 
+def _ready_to_compute(command: str, needed: tuple[str, ...] = NEEDED, extra: str = "export") -> None:
+    """Refuse without the extra, and fix the number of threads before numpy is imported."""
+    _require_extra(command, needed, extra)
+    limit_threads(THREADS)
+
+
 _data_option = click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -87,7 +93,7 @@ def train(
     resume: bool,
 ) -> None:
     """Train the members of a bundle."""
-    _require_extra("train")
+    _ready_to_compute("train")
     from .train.presets import PRESETS
     from .train.run import train as run_training
 
@@ -193,8 +199,7 @@ def _version_in(folder: Path) -> str:
 )
 def calibrate(bundle: Path, data: tuple[Path, ...], measured: tuple[Path, ...]) -> None:
     """Calibrate the intervals, the domain and the verdict of BUNDLE."""
-    _require_extra("calibrate")
-    limit_threads(THREADS)
+    _ready_to_compute("calibrate")
     from .calibrate.intervals import calibrate as run_calibration
 
     done = run_calibration(bundle, data, measured)
@@ -226,8 +231,7 @@ def evaluate(
     bundle: Path, data: tuple[Path, ...], compare: tuple[Path, ...], measured: tuple[Path, ...]
 ) -> None:
     """Measure BUNDLE on held-out compositions; write the result into its card."""
-    _require_extra("evaluate")
-    limit_threads(THREADS)
+    _ready_to_compute("evaluate")
     from xnet_onnx.bundle.load import load_bundle
 
     from .data.measured import measured_references
@@ -308,7 +312,7 @@ def reproduce(
     quick: bool,
 ) -> None:
     """Make every figure and table of the paper again, beside the paper's own numbers."""
-    _require_extra("reproduce", (*NEEDED, "sklearn", "scipy", "matplotlib"), "reproduce")
+    _ready_to_compute("reproduce", (*NEEDED, "sklearn", "scipy", "matplotlib"), "reproduce")
     from .reproduce.running import MAKERS
     from .reproduce.running import reproduce as run_reproduction
     from .reproduce.sizes import FULL, QUICK

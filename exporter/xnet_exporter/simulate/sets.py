@@ -181,7 +181,7 @@ def _as_found(folder: Path, energy: FloatArray, rows: dict[str, Calculated]) -> 
             f"{folder} has no simulation.json, absorbers {found} and energies {energy[0]:.0f} to "
             f"{energy[-1]:.0f} eV; expected one element with one edge there"
         )
-    (element, edge) = edges[0]
+    element, edge = edges[0]
     return {"element": element, "recipe": {"edge": edge}, "left_out": None}
 
 

@@ -28,7 +28,7 @@ from .augment import augment, spectrum_bank
 from .networks import Ensemble
 from .presets import Preset
 
-__all__ = ["THREADS", "fit", "start", "training_bank", "write_torch"]
+__all__ = ["fit", "start", "training_bank", "write_torch"]
 
 CHECKPOINT_SECONDS = 60.0
 #: How much of a spectrum's mean square of G2 its error is counted relative to, beside 1.

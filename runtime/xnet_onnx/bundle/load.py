@@ -53,8 +53,6 @@ MAX_MEMBERS = 1000
 #: In eV: the largest step, and what a calibrated bundle must look beyond on either side of the edge.
 MAX_STEP = 5.0
 SEEN = (-5.0, 15.0)
-
-
 #: The graph of all members, and the member that runs alone.
 ENSEMBLE, FIRST_MEMBER = "ensemble.onnx", "member_00.onnx"
 
@@ -389,16 +387,9 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
     if not is_shipped(folder):
         from .check import check_model  # not at the start of each process
 
+        output = (bundle.members, bundle.r.size)
+        check_model(bundle.model, str(folder / ENSEMBLE), inputs=bundle.axis.count, output=output)
         check_model(
-            bundle.model,
-            str(folder / ENSEMBLE),
-            inputs=bundle.axis.count,
-            output=(bundle.members, bundle.r.size),
-        )
-        check_model(
-            bundle.first_member,
-            str(folder / FIRST_MEMBER),
-            inputs=bundle.axis.count,
-            output=(bundle.r.size,),
+            bundle.first_member, str(folder / FIRST_MEMBER), inputs=bundle.axis.count, output=output[1:]
         )
     return bundle

@@ -24,21 +24,28 @@ __all__ = ["open_session", "run_ensemble", "run_first_member", "run_session", "r
 
 @lru_cache(maxsize=4)
 def _session(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
-    shape, numbers = (bundle.members, bundle.r.size), [one.number for one in bundle.absorbers]
-    try_models(bundle.path, {ENSEMBLE: (bundle.model, shape)}, bundle.axis.count, numbers)
-    session = open_session(bundle.model, threads)
-    expected = ["g2", "features"]
-    _check_ports(session, bundle.path / ENSEMBLE, (expected[:1], expected))
-    return session
+    shape, expected = (bundle.members, bundle.r.size), ["g2", "features"]
+    return _opened(bundle, ENSEMBLE, bundle.model, shape, (expected[:1], expected), threads)
 
 
 @lru_cache(maxsize=4)
 def _first_member(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
+    return _opened(bundle, FIRST_MEMBER, bundle.first_member, (bundle.r.size,), (["g2"],), threads)
+
+
+def _opened(
+    bundle: Bundle,
+    name: str,
+    model: bytes,
+    shape: tuple[int, ...],
+    outputs: tuple[list[str], ...],
+    threads: int,
+) -> onnxruntime.InferenceSession:
+    """Open a model of a bundle, after a trial run where it is a stranger's."""
     numbers = [one.number for one in bundle.absorbers]
-    shape: tuple[int, ...] = (bundle.r.size,)
-    try_models(bundle.path, {FIRST_MEMBER: (bundle.first_member, shape)}, bundle.axis.count, numbers)
-    session = open_session(bundle.first_member, threads)
-    _check_ports(session, bundle.path / FIRST_MEMBER, (["g2"],))
+    try_models(bundle.path, {name: (model, shape)}, bundle.axis.count, numbers)
+    session = open_session(model, threads)
+    _check_ports(session, bundle.path / name, outputs)
     return session
 
 
