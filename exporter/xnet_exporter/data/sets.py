@@ -61,7 +61,7 @@ class Row:
     absorber : int
         Atomic number of the absorber.
     source : str
-        Where the structure comes from: "mineral", "mvar", "built", "molecule";
+        Where the structure comes from: "mineral", "mvar", "compound", "alloy", "built", "molecule";
         "" where the set does not say.
     """
 
@@ -77,8 +77,8 @@ class Row:
 
     @property
     def kind(self) -> str:
-        """Kind of compound that kinds are balanced by: "mineral", "molecule" or "built"."""
-        if self.source in ("mineral", "mvar"):
+        """Kind that kinds are balanced by: "mineral" (any solid), "molecule" or "built"."""
+        if self.source in ("mineral", "mvar", "compound", "alloy"):
             return "mineral"
         return "molecule" if self.source == "molecule" else "built"
 

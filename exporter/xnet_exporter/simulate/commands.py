@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["simulate", "structures"]
 
-DRAWN = ("minerals", "complexes")
+DRAWN = ("minerals", "complexes", "compounds")
 
 
 def _require(command: str, *modules: str) -> None:
@@ -37,15 +37,16 @@ def _require(command: str, *modules: str) -> None:
     "sources",
     multiple=True,
     required=True,
-    metavar="minerals|complexes|FILE",
-    help="minerals, complexes, a file (CIF, POSCAR, xyz, extxyz) or a folder of files; may be repeated.",
+    metavar="minerals|complexes|compounds|FILE",
+    help="minerals, complexes, compounds, a file (CIF, POSCAR, xyz, extxyz) or a folder of files; may be "
+    "repeated.",
 )
 @click.option(
     "--number",
     type=click.IntRange(min=1),
     default=1000,
     show_default=True,
-    help="Clusters to draw from each of minerals and complexes; of a file, all sites are taken.",
+    help="Clusters to draw from each of minerals, complexes and compounds; of a file, all sites are taken.",
 )
 @click.option(
     "--coordination",
@@ -79,7 +80,7 @@ def structures(
         raise StructureError(f"--neighbour {neighbour} is no element; expected a symbol such as O")
     drawn = [source for source in sources if source in DRAWN]
     files = _files([source for source in sources if source not in DRAWN])
-    _require("structures", "ase", *(("pymatgen",) if drawn else ()))
+    _require("structures", "ase", *(("pymatgen",) if {"minerals", "complexes"} & set(drawn) else ()))
     _require("structures", *(("larixite",) if "minerals" in drawn else ()))
     _require("structures", *(("rdkit",) if "complexes" in drawn else ()))
     from ..structures.cluster import Cluster, Rejected, Shell, write_clusters
@@ -133,7 +134,8 @@ def _files(sources: list[str]) -> list[Path]:
             found.append(path)
         else:
             raise StructureError(
-                f"--source {source} is neither a file nor a folder; expected one, or minerals, complexes"
+                f"--source {source} is neither a file nor a folder; expected one, or minerals, "
+                "complexes, compounds"
             )
     return found
 

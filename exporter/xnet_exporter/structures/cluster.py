@@ -48,7 +48,8 @@ class Cluster:
     id : str
         Unique in a set.
     source : str
-        Where it comes from: mineral, mvar (a substituted site), alloy, built (a complex), file.
+        Where it comes from: mineral, mvar (a substituted site), compound, alloy, built (a complex),
+        file.
     name : str
         The composition; clusters that share it are never split between training and test.
     numbers : ndarray of int64, shape (n,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,16 +11,21 @@ import numpy as np
 
 from xnet_onnx.edges import SYMBOLS
 from xnet_onnx.errors import StructureError
+from xnet_onnx.spectrum import FloatArray
 
-from .cluster import RADIUS, Cluster, Rejected, check_cluster
+from .cluster import RADIUS, Cluster, IntArray, Rejected, check_cluster
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["clusters_in_file", "cut"]
+__all__ = ["clusters_in_file", "cut", "distinct_clusters"]
 
 
-def cut(atoms: Atoms, site: int, *, id: str, source: str, name: str, radius: float = RADIUS + 0.6) -> Cluster:
+#: Atoms around a site that a cluster takes with it, in Angstrom.
+WITHIN = RADIUS + 0.6
+
+
+def cut(atoms: Atoms, site: int, *, id: str, source: str, name: str, radius: float = WITHIN) -> Cluster:
     """Atoms around one site, periodic images with them.
 
     Parameters
@@ -37,11 +42,23 @@ def cut(atoms: Atoms, site: int, *, id: str, source: str, name: str, radius: flo
     -------
     Cluster
     """
+    return _cluster(atoms, site, _pairs(atoms, radius), id, source, name)
+
+
+def _pairs(atoms: Atoms, radius: float) -> tuple[IntArray, IntArray, FloatArray]:
+    """Pairs of atoms this near: first, other, and the way from one to the other."""
     from ase.neighborlist import primitive_neighbor_list
 
     first, other, vector = primitive_neighbor_list(
         "ijD", atoms.pbc, atoms.cell.complete(), atoms.positions, radius, self_interaction=False
     )
+    return first, other, vector
+
+
+def _cluster(
+    atoms: Atoms, site: int, pairs: tuple[IntArray, IntArray, FloatArray], id: str, source: str, name: str
+) -> Cluster:
+    first, other, vector = pairs
     mine = first == site
     numbers = np.r_[atoms.numbers[site], atoms.numbers[other[mine]]].astype(np.int64)
     positions = np.vstack([np.zeros((1, 3)), vector[mine]])
@@ -82,10 +99,9 @@ def clusters_in_file(path: Path, element: str) -> Iterator[Cluster | Rejected]:
         raise StructureError(
             f"{path} cannot be read as a structure ({said[:150]}); expected CIF, POSCAR, xyz or extxyz"
         ) from error
-    number = SYMBOLS.index(element) + 1
     for frame, atoms in enumerate(frames):
         label = path.stem if len(frames) == 1 else f"{path.stem}-{frame}"
-        sites = np.flatnonzero(atoms.numbers == number)
+        sites = np.flatnonzero(atoms.numbers == SYMBOLS.index(element) + 1)
         if not sites.size:
             others = ", ".join(sorted(set(atoms.get_chemical_symbols()))) or "no atom"
             yield Rejected(label, f"no {element} in it ({others}); expected the absorber's element")
@@ -94,7 +110,7 @@ def clusters_in_file(path: Path, element: str) -> Iterator[Cluster | Rejected]:
         if partial:
             yield Rejected(label, partial)
             continue
-        yield from _distinct(atoms, sites.tolist(), label)
+        yield from distinct_clusters(atoms, sites.tolist(), label, "file")
 
 
 def _partial_occupancy(atoms: Atoms) -> str:
@@ -108,12 +124,29 @@ def _partial_occupancy(atoms: Atoms) -> str:
     return ""
 
 
-def _distinct(atoms: Atoms, sites: list[int], label: str) -> Iterator[Cluster | Rejected]:
-    """Clusters of the sites, those of one composition and one set of distances once."""
+def distinct_clusters(
+    atoms: Atoms, sites: Sequence[int], label: str, source: str
+) -> Iterator[Cluster | Rejected]:
+    """Clusters around sites, those of one composition and one set of distances once.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    sites : sequence of int
+        Indices of the absorbers.
+    label, source : str
+        For names and ids, and where it comes from.
+
+    Yields
+    ------
+    Cluster or Rejected
+        Rejected where atoms lie on top of each other.
+    """
     known: list[Cluster] = []
+    pairs = _pairs(atoms, WITHIN)
     for site in sites:
         identity = f"{label}-{site}"
-        cluster = cut(atoms, site, id=identity, source="file", name=label)
+        cluster = _cluster(atoms, site, pairs, identity, source, label)
         try:
             check_cluster(cluster)
         except StructureError as error:

@@ -12,12 +12,13 @@ from xnet_onnx.errors import StructureError
 from .alloys import alloys
 from .cluster import ANY, Cluster, Shell, check_cluster
 from .complexes import complexes
+from .compounds import compounds
 from .minerals import minerals
 from .radii import ELEMENTS
 
 __all__ = ["SOURCES", "draw"]
 
-SOURCES = ("minerals", "complexes")
+SOURCES = ("minerals", "complexes", "compounds")
 #: One of so many structures of minerals is a metal or an alloy.
 ALLOY_EVERY = 16
 
@@ -29,7 +30,7 @@ def draw(element: str, source: str, number: int, seed: int, shell: Shell = ANY) 
     ----------
     element : str
         Ti to Zn.
-    source : {"minerals", "complexes"}
+    source : {"minerals", "complexes", "compounds"}
     number : int
         How many; minerals may come to an end before.
     seed : int
@@ -43,7 +44,7 @@ def draw(element: str, source: str, number: int, seed: int, shell: Shell = ANY) 
     Raises
     ------
     StructureError
-        If there are no radii for the element, or no complex has such a shell.
+        If there are no radii for the element, or no complex or compound has such a shell.
     """
     if element not in ELEMENTS:
         raise StructureError(
@@ -51,11 +52,12 @@ def draw(element: str, source: str, number: int, seed: int, shell: Shell = ANY) 
             "instead (--source FILE)"
         )
     rng = np.random.default_rng([seed, ELEMENTS.index(element), SOURCES.index(source)])
-    made = (
-        _minerals(element, rng, number, seed, shell)
-        if source == "minerals"
-        else islice(complexes(element, rng, seed, shell), number)
-    )
+    if source == "minerals":
+        made = _minerals(element, rng, number, seed, shell)
+    elif source == "complexes":
+        made = islice(complexes(element, rng, seed, shell), number)
+    else:
+        made = islice(compounds(element, rng, seed, shell), number)
     for cluster in made:
         check_cluster(cluster)
         yield cluster

@@ -18,8 +18,9 @@ import numpy as np
 from xnet_onnx.edges import SYMBOLS
 from xnet_onnx.spectrum import FloatArray
 
-from .cluster import ANY, RADIUS, Cluster, IntArray, Shell, first_shell
+from .cluster import ANY, Cluster, IntArray, Shell, first_shell
 from .radii import ANION_RADII, CHARGES, shannon_radius
+from .rattling import rattled
 
 __all__ = ["minerals"]
 
@@ -97,7 +98,7 @@ def minerals(
             if moved is None:
                 continue
             positions = moved
-        ready = _rattled(numbers, positions, rng)
+        ready = rattled(numbers, positions, rng)
         if ready is None:
             continue
         source = "mineral" if cation == element else "mvar"
@@ -254,23 +255,3 @@ def _at_expected_distance(
     scale = np.ones(len(distance))
     scale[1:] = wanted[1:] / distance[1:]
     return positions * scale[:, None]
-
-
-def _rattled(
-    numbers: IntArray, positions: FloatArray, rng: np.random.Generator
-) -> tuple[IntArray, FloatArray] | None:
-    """Strain, rattle, and cut at `RADIUS`; None where atoms come too near or the cluster is an odd one."""
-    positions = positions * (1 + rng.normal(0, 0.01)) + rng.normal(0, 0.02, positions.shape)
-    positions[0] = 0
-    distance = np.linalg.norm(positions, axis=1)
-    near = distance <= RADIUS
-    numbers, positions, distance = numbers[near], positions[near], distance[near]
-    heavy = numbers > 1
-    if not 10 <= len(numbers) <= 105 or len(set(numbers.tolist())) > 9:
-        return None
-    apart = np.linalg.norm(positions[:, None] - positions[None], axis=2) + 9 * np.eye(len(numbers))
-    if distance[1:].min() < 0.9 or (heavy[1:] & (distance[1:] < 1.45)).any():
-        return None
-    if apart.min() < 0.6 or apart[np.ix_(heavy, heavy)].min() < 1.05:
-        return None
-    return numbers, positions

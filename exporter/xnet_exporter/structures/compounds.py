@@ -1,0 +1,251 @@
+"""Clusters from compounds that are no minerals: metals, battery oxides, halides, nitrides, intermetallics.
+
+The table is ``compounds.txt``; the prototypes, which are the sites of a cell, are here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xnet_onnx.edges import SYMBOLS
+from xnet_onnx.errors import StructureError
+
+from .cluster import ANY, Cluster, Shell
+from .cutting import distinct_clusters
+from .rattling import rattled
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+__all__ = ["PROTOTYPES", "Compound", "cell", "clusters_of", "compounds", "read_compounds"]
+
+#: A coordinate, or the name of a free one.
+Coordinate = float | str
+THIRD = 1 / 3
+#: Atoms of a cluster at most: the layered oxides are dense.
+MOST = 120
+
+
+@dataclass(frozen=True)
+class Prototype:
+    """Sites of a cell.
+
+    Parameters
+    ----------
+    group : int
+        Space group, rhombohedral ones in hexagonal axes.
+    sites : tuple of (Coordinate, Coordinate, Coordinate)
+        One of each set of equivalent ones.
+    origin : int
+        Choice of the origin.
+    """
+
+    group: int
+    sites: tuple[tuple[Coordinate, Coordinate, Coordinate], ...]
+    origin: int = 1
+
+
+PROTOTYPES = {
+    "bcc": Prototype(229, ((0, 0, 0),)),
+    "fcc": Prototype(225, ((0, 0, 0),)),
+    "hcp": Prototype(194, ((THIRD, 2 * THIRD, 0.25),)),
+    "rocksalt": Prototype(225, ((0, 0, 0), (0.5, 0.5, 0.5))),
+    "zincblende": Prototype(216, ((0, 0, 0), (0.25, 0.25, 0.25))),
+    "fluorite": Prototype(225, ((0, 0, 0), (0.25, 0.25, 0.25))),
+    "NiAs": Prototype(194, ((0, 0, 0), (THIRD, 2 * THIRD, 0.25))),
+    "rutile": Prototype(136, ((0, 0, 0), ("x", "x", 0))),
+    "corundum": Prototype(167, ((0, 0, "z"), ("x", 0, 0.25))),
+    "MF3": Prototype(167, ((0, 0, 0), ("x", 0, 0.25))),
+    "CdI2": Prototype(164, ((0, 0, 0), (THIRD, 2 * THIRD, "z"))),
+    "brucite": Prototype(164, ((0, 0, 0), (THIRD, 2 * THIRD, "z"), (THIRD, 2 * THIRD, "w"))),
+    "CdCl2": Prototype(166, ((0, 0, 0), (0, 0, "z"))),
+    "BiI3": Prototype(148, ((0, 0, 0.5 * THIRD), (THIRD, THIRD, "u"))),
+    "layered": Prototype(166, ((0, 0, 0.5), (0, 0, 0), (0, 0, "z"))),
+    "delafossite": Prototype(166, ((0, 0, 0), (0, 0, 0.5), (0, 0, "z"))),
+    "spinel": Prototype(227, ((0.125, 0.125, 0.125), (0.5, 0.5, 0.5), ("u", "u", "u")), origin=2),
+    "perovskite": Prototype(221, ((0.5, 0.5, 0.5), (0, 0, 0), (0.5, 0, 0))),
+    "K2NiF4": Prototype(139, ((0, 0, "z"), (0, 0, 0), (0.5, 0, 0), (0, 0, "w"))),
+    "olivine": Prototype(
+        62,
+        (
+            (0, 0, 0),
+            (0.282, 0.25, 0.975),
+            (0.095, 0.25, 0.418),
+            (0.097, 0.25, 0.743),
+            (0.457, 0.25, 0.206),
+            (0.166, 0.046, 0.285),
+        ),
+    ),
+    "chalcopyrite": Prototype(122, ((0, 0, 0), (0, 0, 0.5), ("x", 0.25, 0.125))),
+    "anti-ReO3": Prototype(221, ((0.5, 0, 0), (0, 0, 0))),
+    "Fe4N": Prototype(221, ((0, 0, 0), (0, 0.5, 0.5), (0.5, 0.5, 0.5))),
+    "MAX": Prototype(194, ((THIRD, 2 * THIRD, "z"), (THIRD, 2 * THIRD, 0.75), (0, 0, 0))),
+    "AlB2": Prototype(191, ((0, 0, 0), (THIRD, 2 * THIRD, 0.5))),
+    "CuAl2": Prototype(140, ((0, 0, 0.25), ("x", "x+", 0))),
+    "B20": Prototype(198, (("u", "u", "u"), ("v", "v", "v"))),
+    "B2": Prototype(221, ((0, 0, 0), (0.5, 0.5, 0.5))),
+    "L1_2": Prototype(221, ((0, 0.5, 0.5), (0, 0, 0))),
+    "L1_0": Prototype(123, ((0, 0, 0), (0.5, 0.5, 0), (0, 0.5, 0.5))),
+    "L2_1": Prototype(225, ((0.25, 0.25, 0.25), (0, 0, 0), (0.5, 0.5, 0.5))),
+    "C1_b": Prototype(216, ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25), (0, 0, 0))),
+    "C14": Prototype(194, ((THIRD, 2 * THIRD, 0.062), (0, 0, 0), (0.83, 0.66, 0.25))),
+    "C15": Prototype(227, ((0.125, 0.125, 0.125), (0.5, 0.5, 0.5)), origin=2),
+    "CaCu5": Prototype(191, ((0, 0, 0), (THIRD, 2 * THIRD, 0), (0.5, 0, 0.5))),
+}
+#: Which of the elements given stands on each site, where it is not one a site.
+SITES = {
+    "K2NiF4": (0, 1, 2, 2),
+    "olivine": (0, 1, 2, 3, 3, 3),
+    "L1_0": (0, 0, 1),
+}
+
+
+@dataclass(frozen=True)
+class Compound:
+    """A line of the table.
+
+    Parameters
+    ----------
+    name : str
+        Its formula.
+    prototype : str
+        One of `PROTOTYPES`.
+    elements : tuple of str
+        Symbols, in the order of the prototype's sites.
+    lattice : tuple of float
+        a, b and c in Angstrom.
+    free : dict of str to float
+        Free coordinates; of BiI3 the bond `d` in Angstrom in place of one.
+    """
+
+    name: str
+    prototype: str
+    elements: tuple[str, ...]
+    lattice: tuple[float, float, float]
+    free: dict[str, float]
+
+
+@lru_cache(maxsize=1)
+def read_compounds() -> tuple[Compound, ...]:
+    """Read the table.
+
+    Returns
+    -------
+    tuple of Compound
+    """
+    lines = Path(__file__).with_name("compounds.txt").read_text(encoding="utf-8").splitlines()
+    return tuple(_compound(line) for line in lines if line and not line.startswith("#"))
+
+
+def _compound(line: str) -> Compound:
+    name, prototype, *rest = line.split()
+    elements = tuple(word for word in rest if word.isalpha())
+    a, *others = (float(word) for word in rest if word[0].isdigit())
+    b, c = others if len(others) == 2 else (a, others[0] if others else a)
+    free = dict(word.split("=") for word in rest if "=" in word)
+    return Compound(name, prototype, elements, (a, b, c), {key: float(value) for key, value in free.items()})
+
+
+def cell(compound: Compound) -> Atoms:
+    """The cell of a compound.
+
+    Parameters
+    ----------
+    compound : Compound
+
+    Returns
+    -------
+    ase.Atoms
+    """
+    from ase.spacegroup import crystal
+
+    prototype, (a, b, c) = PROTOTYPES[compound.prototype], compound.lattice
+    free = dict(compound.free)
+    if "d" in free:
+        # The layer's metal is at height c / 6; its bonds go a / 3 sideways.
+        free["u"] = 0.5 * THIRD - float(np.sqrt(free["d"] ** 2 - (a / 3) ** 2)) / c
+    if "x" in free:
+        free["x+"] = free["x"] + 0.5
+    sites = [[free[x] if isinstance(x, str) else float(x) for x in site] for site in prototype.sites]
+    which = SITES.get(compound.prototype, range(len(sites)))
+    hexagonal = 143 <= prototype.group <= 194
+    return crystal(
+        [compound.elements[i] for i in which],
+        basis=sites,
+        spacegroup=prototype.group,
+        setting=prototype.origin,
+        cellpar=[a, b, c, 90, 90, 120 if hexagonal else 90],
+        onduplicates="error",
+    )
+
+
+def clusters_of(compound: Compound, element: str) -> list[Cluster]:
+    """Clusters of a compound as it is, one of each different site of an element.
+
+    Parameters
+    ----------
+    compound : Compound
+    element : str
+
+    Returns
+    -------
+    list of Cluster
+    """
+    atoms = cell(compound)
+    mine = np.flatnonzero(atoms.numbers == SYMBOLS.index(element) + 1)
+    _, first = np.unique(atoms.arrays["spacegroup_kinds"][mine], return_index=True)
+    found = distinct_clusters(atoms, mine[np.sort(first)].tolist(), compound.name, "compound")
+    return [item for item in found if isinstance(item, Cluster)]
+
+
+def compounds(element: str, rng: np.random.Generator, seed: int = 0, shell: Shell = ANY) -> Iterator[Cluster]:
+    """Draw clusters around an element from the table, one of every site in each round, without end.
+
+    Parameters
+    ----------
+    element : str
+    rng : numpy.random.Generator
+    seed : int
+        For the ids alone.
+    shell : Shell
+        Only sites with such a first shell.
+
+    Yields
+    ------
+    Cluster
+        Source ``compound``, with strain and rattle as those from minerals; `name` is the formula.
+
+    Raises
+    ------
+    StructureError
+        If no compound of the table holds the element in such a first shell.
+    """
+    sites: list[Cluster] = []
+    for compound in read_compounds():
+        if element in compound.elements:
+            for site in clusters_of(compound, element):
+                if shell.fits(site.neighbours):
+                    sites.append(site)
+                    yield from _moved(site, f"{element}-compound-{seed}-{len(sites)}", rng)
+    if not sites:
+        with_shell = f" with {shell}" if str(shell) else ""
+        raise StructureError(
+            f"no compound of the table holds {element}{with_shell}; expected another element or first shell, "
+            "or give files instead (--source FILE)"
+        )
+    for number, site in enumerate(cycle(sites), start=len(sites) + 1):
+        yield from _moved(site, f"{element}-compound-{seed}-{number}", rng)
+
+
+def _moved(site: Cluster, identity: str, rng: np.random.Generator) -> Iterator[Cluster]:
+    """A site, strained and rattled; nothing where that makes an odd cluster."""
+    ready = rattled(site.numbers, site.positions, rng, MOST)
+    if ready is not None:
+        yield Cluster(identity, site.source, site.name, *ready)
