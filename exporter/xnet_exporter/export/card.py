@@ -132,7 +132,8 @@ def _parts(metrics: dict[str, Any]) -> list[str]:
             "",
             "Held-out spectra, broadened by 2 eV, without the widening for measured ones. Far is beyond "
             "2.5 A: the predicted intensity of G2 over the true one, the share of values inside the 90 % "
-            "band and its median half width.",
+            "band and its median half width. Kinds: complexes that were assembled (built), solids (mineral), "
+            "molecules from structures that were determined (molecule).",
             "",
             "| | spectra | first shell, median (A) | within 0.1 A (%) | 90 % interval holds (%) | "
             "high / medium / low / outside (%) | unexplained of G2 | far, intensity | far, band holds (%) | "
