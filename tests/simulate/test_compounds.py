@@ -127,6 +127,14 @@ def test_first_shells_can_be_asked_for() -> None:
         next(compounds("Cu", np.random.default_rng(1), 1, Shell(11)))
 
 
+def test_an_element_whose_clusters_are_all_too_large_ends_with_a_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("xnet_exporter.structures.compounds.MOST", 12)
+    with pytest.raises(StructureError, match="in a cluster of up to 12 atoms"):
+        next(compounds("Zn", np.random.default_rng(1), 1))
+
+
 def test_the_command_draws_compounds(tmp_path: Path) -> None:
     out = tmp_path / "co.extxyz"
     arguments = ["structures", "--element", "Co", "--source", "compounds", "--number", "7", "--out", str(out)]

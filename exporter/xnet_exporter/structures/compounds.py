@@ -227,25 +227,32 @@ def compounds(element: str, rng: np.random.Generator, seed: int = 0, shell: Shel
     StructureError
         If no compound of the table holds the element in such a first shell.
     """
-    sites: list[Cluster] = []
-    for compound in read_compounds():
-        if element in compound.elements:
-            for site in clusters_of(compound, element):
-                if shell.fits(site.neighbours):
-                    sites.append(site)
-                    yield from _moved(site, f"{element}-compound-{seed}-{len(sites)}", rng)
-    if not sites:
+    of_table = (
+        site
+        for compound in read_compounds()
+        if element in compound.elements
+        for site in clusters_of(compound, element)
+        if shell.fits(site.neighbours)
+    )
+    usable, number = [], 0
+    for number, site in enumerate(of_table, start=1):
+        moved = _moved(site, f"{element}-compound-{seed}-{number}", rng)
+        if moved is not None:
+            usable.append(site)
+            yield moved
+    if not usable:
         with_shell = f" with {shell}" if str(shell) else ""
         raise StructureError(
-            f"no compound of the table holds {element}{with_shell}; expected another element or first shell, "
-            "or give files instead (--source FILE)"
+            f"no compound of the table holds {element}{with_shell} in a cluster of up to {MOST} atoms; "
+            "expected another element or first shell, or give files instead (--source FILE)"
         )
-    for number, site in enumerate(cycle(sites), start=len(sites) + 1):
-        yield from _moved(site, f"{element}-compound-{seed}-{number}", rng)
+    for again, site in enumerate(cycle(usable), start=number + 1):
+        moved = _moved(site, f"{element}-compound-{seed}-{again}", rng)
+        if moved is not None:
+            yield moved
 
 
-def _moved(site: Cluster, identity: str, rng: np.random.Generator) -> Iterator[Cluster]:
-    """A site, strained and rattled; nothing where that makes an odd cluster."""
+def _moved(site: Cluster, identity: str, rng: np.random.Generator) -> Cluster | None:
+    """A site, strained and rattled; None where that makes an odd cluster."""
     ready = rattled(site.numbers, site.positions, rng, MOST)
-    if ready is not None:
-        yield Cluster(identity, site.source, site.name, *ready)
+    return None if ready is None else Cluster(identity, site.source, site.name, *ready)
