@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from xnet_exporter.simulate.commands import DRAWN
 from xnet_exporter.structures.cluster import Shell, check_cluster, first_shell, read_clusters
 from xnet_exporter.structures.compounds import (
     PROTOTYPES,
@@ -18,6 +19,7 @@ from xnet_exporter.structures.compounds import (
     compounds,
     read_compounds,
 )
+from xnet_exporter.structures.draw import SOURCES
 from xnet_exporter.structures.radii import ANION_RADII, CHARGES, ELEMENTS, shannon_radius
 from xnet_onnx.cli import main
 from xnet_onnx.edges import SYMBOLS
@@ -52,7 +54,7 @@ BONDS = [
 
 def named(name: str) -> Compound:
     found = [one for one in read_compounds() if one.name == name]
-    return max(found, key=lambda one: one.prototype in ("hcp", "spinel"))
+    return max(found, key=lambda one: one.prototype == "hcp")
 
 
 @pytest.mark.parametrize("compound", read_compounds(), ids=lambda one: f"{one.name}-{one.prototype}")
@@ -94,6 +96,10 @@ def test_bonds_to_anions_are_as_long_as_ions_of_some_charge_make_them() -> None:
                 assert expected.min() - 0.15 < mean < expected.max() + 0.15, compound.name
                 seen += 1
     assert seen > 120
+
+
+def test_the_command_offers_what_is_drawn() -> None:
+    assert tuple(DRAWN) == SOURCES
 
 
 def test_every_prototype_is_used() -> None:

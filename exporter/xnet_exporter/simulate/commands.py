@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["simulate", "structures"]
 
-DRAWN = ("minerals", "complexes", "compounds")
+#: What structures are drawn from, and the packages that each needs beside ASE.
+DRAWN: dict[str, tuple[str, ...]] = {
+    "minerals": ("pymatgen", "larixite"),
+    "complexes": ("pymatgen", "rdkit"),
+    "compounds": (),
+}
 
 
 def _require(command: str, *modules: str) -> None:
@@ -80,9 +85,7 @@ def structures(
         raise StructureError(f"--neighbour {neighbour} is no element; expected a symbol such as O")
     drawn = [source for source in sources if source in DRAWN]
     files = _files([source for source in sources if source not in DRAWN])
-    _require("structures", "ase", *(("pymatgen",) if {"minerals", "complexes"} & set(drawn) else ()))
-    _require("structures", *(("larixite",) if "minerals" in drawn else ()))
-    _require("structures", *(("rdkit",) if "complexes" in drawn else ()))
+    _require("structures", "ase", *dict.fromkeys(name for source in drawn for name in DRAWN[source]))
     from ..structures.cluster import Cluster, Rejected, Shell, write_clusters
     from ..structures.cutting import clusters_in_file
     from ..structures.draw import draw
@@ -111,8 +114,7 @@ def structures(
         click.echo(f"left out: {item.id}: {' '.join(item.reason.split())}", err=True)
     if not clusters:
         raise StructureError(
-            f"no cluster around {symbol}{' with ' if str(shell) else ''}{shell} was found; {len(rejected)} "
-            "structures were left out"
+            f"no cluster around {symbol}{shell.suffix} was found; {len(rejected)} structures were left out"
         )
     write_clusters(out, clusters)
     click.echo(f"{len(clusters)} clusters around {symbol} in {out}; {len(rejected)} structures left out")

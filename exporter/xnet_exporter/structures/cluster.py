@@ -127,9 +127,12 @@ class Shell:
     coordination: int | None = None
     neighbour: str | None = None
 
-    def __str__(self) -> str:
+    @property
+    def suffix(self) -> str:
+        """What is asked, to stand behind an element in a message: " with coordination 4", or ""."""
         parts = [] if self.coordination is None else [f"coordination {self.coordination}"]
-        return " and ".join([*parts, *([] if self.neighbour is None else [f"neighbour {self.neighbour}"])])
+        parts += [] if self.neighbour is None else [f"neighbour {self.neighbour}"]
+        return f" with {' and '.join(parts)}" if parts else ""
 
     def fits(self, numbers: IntArray) -> bool:
         """Whether a shell of these atomic numbers is such a one."""

@@ -105,7 +105,7 @@ def complexes(element: str, rng: np.random.Generator, seed: int = 0, shell: Shel
         if count % (BRIDGED_EVERY - 1) == 0:
             yield from islice(bridged, 1)
     raise StructureError(
-        f"no complex of {element} with {shell} in {PATIENCE} attempts; expected a coordination number and a "
+        f"no complex of {element}{shell.suffix} in {PATIENCE} attempts; expected a coordination number and a "
         "neighbour that ligands can give"
     )
 

@@ -99,12 +99,6 @@ PROTOTYPES = {
     "C15": Prototype(227, ((0.125, 0.125, 0.125), (0.5, 0.5, 0.5)), origin=2),
     "CaCu5": Prototype(191, ((0, 0, 0), (THIRD, 2 * THIRD, 0), (0.5, 0, 0.5))),
 }
-#: Which of the elements given stands on each site, where it is not one a site.
-SITES = {
-    "K2NiF4": (0, 1, 2, 2),
-    "olivine": (0, 1, 2, 3, 3, 3),
-    "L1_0": (0, 0, 1),
-}
 
 
 @dataclass(frozen=True)
@@ -118,7 +112,7 @@ class Compound:
     prototype : str
         One of `PROTOTYPES`.
     elements : tuple of str
-        Symbols, in the order of the prototype's sites.
+        Symbol on each of the prototype's sites.
     lattice : tuple of float
         a, b and c in Angstrom.
     free : dict of str to float
@@ -174,10 +168,9 @@ def cell(compound: Compound) -> Atoms:
     if "x" in free:
         free["x+"] = free["x"] + 0.5
     sites = [[free[x] if isinstance(x, str) else float(x) for x in site] for site in prototype.sites]
-    which = SITES.get(compound.prototype, range(len(sites)))
     hexagonal = 143 <= prototype.group <= 194
     return crystal(
-        [compound.elements[i] for i in which],
+        list(compound.elements),
         basis=sites,
         spacegroup=prototype.group,
         setting=prototype.origin,
@@ -241,9 +234,8 @@ def compounds(element: str, rng: np.random.Generator, seed: int = 0, shell: Shel
             usable.append(site)
             yield moved
     if not usable:
-        with_shell = f" with {shell}" if str(shell) else ""
         raise StructureError(
-            f"no compound of the table holds {element}{with_shell} in a cluster of up to {MOST} atoms; "
+            f"no compound of the table holds {element}{shell.suffix} in a cluster of up to {MOST} atoms; "
             "expected another element or first shell, or give files instead (--source FILE)"
         )
     for again, site in enumerate(cycle(usable), start=number + 1):

@@ -54,10 +54,9 @@ def draw(element: str, source: str, number: int, seed: int, shell: Shell = ANY) 
     rng = np.random.default_rng([seed, ELEMENTS.index(element), SOURCES.index(source)])
     if source == "minerals":
         made = _minerals(element, rng, number, seed, shell)
-    elif source == "complexes":
-        made = islice(complexes(element, rng, seed, shell), number)
     else:
-        made = islice(compounds(element, rng, seed, shell), number)
+        without_end = complexes if source == "complexes" else compounds
+        made = islice(without_end(element, rng, seed, shell), number)
     for cluster in made:
         check_cluster(cluster)
         yield cluster
