@@ -9,11 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from .errors import OutputError
 
-__all__ = ["lock", "replace_when_done", "write_bytes"]
+__all__ = ["lock", "lock_open", "replace_when_done", "write_bytes"]
 
 
 @contextmanager
@@ -100,35 +99,49 @@ def lock(path: Path) -> Iterator[bool]:
             f"{path} cannot be locked ({error.strerror or error}); choose a folder that is yours"
         ) from error
     with file:
-        yield _locked(file) and _is_at(path, file)
-
-
-def _is_at(path: Path, file: BinaryIO) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+        yield lock_open(file.fileno(), path)
 
 
 #: What a file system says that knows no locks, as some of clusters: we go on without.
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 
 
-def _locked(file: BinaryIO) -> bool:
+def lock_open(file: int, path: Path) -> bool:
+    """Lock an open file against other processes until it is closed, or this process ends however.
+
+    Parameters
+    ----------
+    file : int
+        Its descriptor.
+    path : Path
+        Where it was opened.
+
+    Returns
+    -------
+    bool
+        False where another process has it locked, or has deleted or replaced it meanwhile.
+    """
     if sys.platform == "win32":
         import msvcrt
 
-        # Beyond the end, so that others can still read what is in the file.
-        file.seek(1 << 30)
+        # Far beyond the end, so that others can still read what is in the file.
+        place = os.lseek(file, 0, os.SEEK_CUR)
+        os.lseek(file, 0x7FFFFFF0, os.SEEK_SET)
         try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
-        return True
-    import fcntl
+        finally:
+            os.lseek(file, place, os.SEEK_SET)
+    else:
+        import fcntl
 
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                return False
     try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno in NO_LOCKS
-    return True
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False

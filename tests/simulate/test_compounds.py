@@ -49,12 +49,39 @@ BONDS = [
     ("TiS2", "Ti", 6, 2.43),
     ("LiFePO4", "Fe", 6, 2.16),
     ("FeSi", "Fe", 7, 2.41),
+    ("YCrO4", "Cr", 4, 1.70),
+    ("KMnO4", "Mn", 4, 1.62),
+    ("K2FeO4", "Fe", 4, 1.65),
+    ("Ba2TiO4", "Ti", 4, 1.81),
+    ("Cs2ZnCl4", "Zn", 4, 2.25),
+    ("FeFe(CN)6", "Fe", 6, 1.92),
+    ("CuFe(CN)6", "Cu", 6, 2.00),
+    ("Zn(CN)2", "Zn", 4, 2.00),
+    ("K2NiF6", "Ni", 6, 1.78),
+    ("K2NaCrF6", "Cr", 6, 1.90),
+    ("La2CoMnO6", "Co", 6, 2.05),
+    ("NiTiO3", "Ni", 6, 2.08),
+    ("Y2Ti2O7", "Ti", 6, 1.95),
+    ("ZnMn2O4", "Mn", 4, 1.93),
+    ("LaFeAsO", "Fe", 4, 2.41),
+    ("LaFeO3", "Fe", 6, 2.01),
+    ("PbTiO3", "Ti", 1, 1.78),
+    ("SrFeO2", "Fe", 4, 2.00),
+    ("YBa2Cu3O6", "Cu", 2, 1.80),
+    ("BaFe2As2", "Fe", 4, 2.40),
+    ("FeSe", "Fe", 4, 2.39),
+    ("CoSe2", "Co", 6, 2.43),
+    ("FeSb2", "Fe", 6, 2.58),
+    ("CoSb3", "Co", 6, 2.53),
+    ("MnP", "Mn", 6, 2.34),
+    ("Fe3C", "Fe", 2, 2.00),
+    ("V3Si", "V", 2, 2.36),
 ]
 
 
 def named(name: str) -> Compound:
     found = [one for one in read_compounds() if one.name == name]
-    return max(found, key=lambda one: one.prototype == "hcp")
+    return max(found, key=lambda one: one.prototype in ("hcp", "GdFeO3"))
 
 
 @pytest.mark.parametrize("compound", read_compounds(), ids=lambda one: f"{one.name}-{one.prototype}")
@@ -62,7 +89,8 @@ def test_a_cell_has_the_formula_of_its_name(compound: Compound) -> None:
     from ase.formula import Formula
 
     made, _ = cell(compound).symbols.formula.reduce()
-    assert made.count() == Formula(compound.name).count()
+    named, _ = Formula(compound.name).reduce()
+    assert made.count() == named.count()
 
 
 @pytest.mark.parametrize(("name", "element", "count", "bond"), BONDS)
@@ -87,7 +115,7 @@ def test_bonds_to_anions_are_as_long_as_ions_of_some_charge_make_them() -> None:
                     continue
                 radii = [
                     shannon_radius(element, charge, max(4, shell.size), low_spin=low_spin)
-                    for charge in (*CHARGES[element], 2, 3, 4)
+                    for charge in (*CHARGES[element], 2, 3, 4, 5, 6, 7)
                     for low_spin in (False, True)
                 ]
                 expected = np.array([radius for radius in radii if radius is not None])

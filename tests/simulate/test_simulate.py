@@ -162,6 +162,17 @@ def test_other_settings_are_not_mixed(tmp_path: Path, without_feff: list[str]) -
         run.simulate(path, tmp_path / "new", Recipe(fms_radius=5.0))
 
 
+def test_two_runs_do_not_make_one_set(tmp_path: Path, without_feff: list[str]) -> None:
+    path, out = some(tmp_path, octahedron()), tmp_path / "sets" / "fe_k"
+    with parts.alone(out):
+        result = CliRunner().invoke(main, ["simulate", str(path), "--out", str(out)])
+    assert result.exit_code == 1
+    assert "is being made by another process; wait until it has ended" in result.stderr
+    assert not without_feff
+    assert run.simulate(path, out).spectra == 1
+    assert [item.name for item in out.parent.iterdir()] == ["fe_k"]
+
+
 def test_what_cannot_be_used_is_named(tmp_path: Path, without_feff: list[str]) -> None:
     path = some(tmp_path, octahedron(), octahedron(25, 2.2, "manganese"), octahedron(26, 0.3, "dense"))
     summary = run.simulate(path, tmp_path / "fe_k")

@@ -13,11 +13,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from xnet_onnx.errors import SimulationError
-from xnet_onnx.files import write_bytes
+from xnet_onnx.files import lock, write_bytes
 
 from ..structures.cluster import Cluster
 from .feff import request_text
@@ -25,6 +26,7 @@ from .recipe import Recipe
 
 __all__ = [
     "WorkerLostError",
+    "alone",
     "answers",
     "ask",
     "has_answer",
@@ -51,6 +53,39 @@ def key_of(identity: str) -> str:
 def parts_folder(out: Path) -> Path:
     """Where the parts of a set are while it is being made: beside it."""
     return out.with_name(out.name + ".parts")
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Keep other processes from making the same set: what one writes last would lack the other's spectra.
+
+    Parameters
+    ----------
+    out : Path
+        The set to be made; a file beside it is locked meanwhile.
+
+    Raises
+    ------
+    SimulationError
+        If another process is making it, or nothing can be written there.
+    """
+    path = out.with_name(out.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    except OSError as error:
+        raise SimulationError(f"{path} cannot be made ({error}); choose a place that is yours") from error
+    with lock(path) as mine:
+        if not mine:
+            raise SimulationError(
+                f"{out} is being made by another process; wait until it has ended, or give another folder"
+            )
+        try:
+            yield
+        finally:
+            # Windows deletes no open file; an empty one that is left is locked again the next time.
+            with suppress(PermissionError):
+                path.unlink(missing_ok=True)
 
 
 def open_parts(out: Path, recipe: Recipe) -> Path:

@@ -16,7 +16,7 @@ from xnet_onnx.errors import MissingExtraError, SimulationError, StructureError,
 
 from ..structures.cluster import Cluster, Rejected, check_cluster, read_clusters
 from .local import run_local
-from .parts import answers, ask, has_answer, key_of, open_parts
+from .parts import alone, answers, ask, has_answer, key_of, open_parts
 from .recipe import Recipe
 from .sets import Calculated, Contents, Twins, calculated, read_set, write_set
 
@@ -91,31 +91,34 @@ def simulate(
     if importlib.util.find_spec("feff10") is None:
         raise MissingExtraError('FEFF10 is not installed; install it with: pip install "xnet-onnx[simulate]"')
     recipe = Recipe() if recipe is None else recipe
-    before = read_set(out)
-    clusters, left_out = _accepted(structures, before)
-    element = clusters[0].element if before is None else str(before.record["element"])
-    edge = recipe.edge_energy(element)
-    if before is not None and before.record["recipe_sha256"] != recipe.sha256():
-        raise SimulationError(f"{out} was made with other settings; give the same ones, or another folder")
-    known: set[str] = set() if before is None else before.rows.keys() | before.record["left_out"].keys()
-    folder = open_parts(out, recipe)
-    wanted = [cluster for cluster in clusters if cluster.id not in known]
-    for cluster in wanted:
-        ask(folder, cluster, recipe, timeout)
-    keys = {key_of(cluster.id): cluster.id for cluster in wanted}
-    todo = [key for key in keys if not has_answer(folder, key)]
-    begin(len(todo), len(clusters) - len(todo))
+    with alone(out):
+        before = read_set(out)
+        clusters, left_out = _accepted(structures, before)
+        element = clusters[0].element if before is None else str(before.record["element"])
+        edge = recipe.edge_energy(element)
+        if before is not None and before.record["recipe_sha256"] != recipe.sha256():
+            raise SimulationError(
+                f"{out} was made with other settings; give the same ones, or another folder"
+            )
+        known: set[str] = set() if before is None else before.rows.keys() | before.record["left_out"].keys()
+        folder = open_parts(out, recipe)
+        wanted = [cluster for cluster in clusters if cluster.id not in known]
+        for cluster in wanted:
+            ask(folder, cluster, recipe, timeout)
+        keys = {key_of(cluster.id): cluster.id for cluster in wanted}
+        todo = [key for key in keys if not has_answer(folder, key)]
+        begin(len(todo), len(clusters) - len(todo))
 
-    def done(key: str, reason: str) -> None:
-        progress(keys[key], reason)
+        def done(key: str, reason: str) -> None:
+            progress(keys[key], reason)
 
-    if scheduler is None:
-        run_local(folder, todo, workers, done)
-    else:
-        from .cluster import run_cluster
+        if scheduler is None:
+            run_local(folder, todo, workers, done)
+        else:
+            from .cluster import run_cluster
 
-        run_cluster(folder, todo, scheduler, done)
-    return _finish(out, folder, element, edge, recipe, before, left_out, structures)
+            run_cluster(folder, todo, scheduler, done)
+        return _finish(out, folder, element, edge, recipe, before, left_out, structures)
 
 
 def _accepted(structures: Path, before: Contents | None) -> tuple[list[Cluster], dict[str, str]]:

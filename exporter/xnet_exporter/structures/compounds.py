@@ -45,11 +45,15 @@ class Prototype:
         One of each set of equivalent ones.
     origin : int
         Choice of the origin.
+    bonded : tuple of int
+        A tetrahedron's centre and its corners, by their place in `sites`: with a free `d` the corners are
+        moved along their bonds to this length.
     """
 
     group: int
     sites: tuple[tuple[Coordinate, Coordinate, Coordinate], ...]
     origin: int = 1
+    bonded: tuple[int, ...] = ()
 
 
 PROTOTYPES = {
@@ -98,6 +102,78 @@ PROTOTYPES = {
     "C14": Prototype(194, ((THIRD, 2 * THIRD, 0.062), (0, 0, 0), (0.83, 0.66, 0.25))),
     "C15": Prototype(227, ((0.125, 0.125, 0.125), (0.5, 0.5, 0.5)), origin=2),
     "CaCu5": Prototype(191, ((0, 0, 0), (THIRD, 2 * THIRD, 0), (0.5, 0, 0.5))),
+    "zircon": Prototype(
+        141, ((0, 0.75, 0.125), (0, 0.25, 0.375), (0, 0.066, 0.195)), origin=2, bonded=(1, 2)
+    ),
+    "barite": Prototype(
+        62,
+        (
+            (0.185, 0.25, 0.158),
+            (0.437, 0.75, 0.191),
+            (0.588, 0.75, 0.106),
+            (0.319, 0.75, 0.052),
+            (0.419, 0.970, 0.319),
+        ),
+        bonded=(1, 2, 3, 4),
+    ),
+    "arcanite": Prototype(
+        62,
+        (
+            (0.674, 0.25, 0.411),
+            (0.989, 0.25, 0.704),
+            (0.233, 0.25, 0.420),
+            (0.038, 0.25, 0.417),
+            (0.296, 0.25, 0.558),
+            (0.301, 0.041, 0.352),
+        ),
+        bonded=(2, 3, 4, 5),
+    ),
+    "K2PtCl6": Prototype(225, ((0.25, 0.25, 0.25), (0, 0, 0), ("x", 0, 0))),
+    "elpasolite": Prototype(225, ((0.25, 0.25, 0.25), (0.5, 0.5, 0.5), (0, 0, 0), ("x", 0, 0))),
+    "Prussian": Prototype(225, ((0, 0, 0), (0.5, 0.5, 0.5), ("x", 0, 0), ("w", 0, 0))),
+    "Zn(CN)2": Prototype(215, ((0, 0, 0), (0.5, 0.5, 0.5), ("x", "x", "x"), ("w", "w", "w"))),
+    "ilmenite": Prototype(148, ((0, 0, 0.356), (0, 0, 0.145), (0.316, 0.021, 0.246))),
+    "pyrochlore": Prototype(
+        227, ((0.5, 0.5, 0.5), (0, 0, 0), ("x", 0.125, 0.125), (0.375, 0.375, 0.375)), origin=2
+    ),
+    "garnet": Prototype(230, ((0.125, 0, 0.25), (0, 0, 0), (0.375, 0, 0.25), (0.973, 0.057, 0.150))),
+    "hausmannite": Prototype(141, ((0, 0.75, 0.125), (0, 0, 0.5), (0, 0.472, "z")), origin=2),
+    "GdFeO3": Prototype(62, ((0.04, 0.25, 0.993), (0, 0, 0.5), (0.487, 0.25, 0.075), ("x", 0.039, 0.722))),
+    "PbTiO3": Prototype(99, ((0, 0, 0), (0.5, 0.5, "z"), (0.5, 0.5, "w"), (0.5, 0, "v"))),
+    "CaCu3Ti4O12": Prototype(204, ((0, 0, 0), (0, 0.5, 0.5), (0.25, 0.25, 0.25), (0.304, 0.180, 0))),
+    "CaCuO2": Prototype(123, ((0.5, 0.5, 0.5), (0, 0, 0), (0.5, 0, 0))),
+    "YBa2Cu3O6": Prototype(
+        123,
+        ((0.5, 0.5, 0.5), (0.5, 0.5, 0.194), (0, 0, 0), (0, 0, 0.361), (0.5, 0, 0.379), (0, 0, 0.152)),
+    ),
+    "YBa2Cu3O7": Prototype(
+        47,
+        (
+            (0.5, 0.5, 0.5),
+            (0.5, 0.5, 0.184),
+            (0, 0, 0),
+            (0, 0, 0.355),
+            (0, 0.5, 0),
+            (0.5, 0, 0.378),
+            (0, 0.5, 0.377),
+            (0, 0, 0.159),
+        ),
+    ),
+    "ThCr2Si2": Prototype(139, ((0, 0, 0), (0, 0.5, 0.25), (0, 0, "z"))),
+    "anti-PbO": Prototype(129, ((0.75, 0.25, 0), (0.25, 0.25, "z")), origin=2),
+    "ZrCuSiAs": Prototype(
+        129, ((0.25, 0.25, "z"), (0.75, 0.25, 0.5), (0.25, 0.25, "w"), (0.75, 0.25, 0)), origin=2
+    ),
+    "pyrite": Prototype(205, ((0, 0, 0), ("u", "u", "u"))),
+    "marcasite": Prototype(58, ((0, 0, 0), ("x", "y", 0))),
+    "skutterudite": Prototype(204, ((0.25, 0.25, 0.25), (0, "y", "z"))),
+    "LaFe4P12": Prototype(204, ((0, 0, 0), (0.25, 0.25, 0.25), (0, "y", "z"))),
+    "MnP": Prototype(62, ((0.004, 0.25, 0.198), (0.190, 0.25, 0.570))),
+    "Fe2P": Prototype(189, ((0.256, 0, 0), (0.594, 0, 0.5), (THIRD, 2 * THIRD, 0), (0, 0, 0.5))),
+    "Fe3C": Prototype(62, ((0.036, 0.25, 0.852), (0.186, 0.063, 0.328), (0.890, 0.25, 0.450))),
+    "A15": Prototype(223, ((0.25, 0, 0.5), (0, 0, 0))),
+    "D0_19": Prototype(194, ((0.833, 0.666, 0.25), (THIRD, 2 * THIRD, 0.25))),
+    "D0_22": Prototype(139, ((0, 0, 0), (0, 0, 0.5), (0, 0.5, 0.25))),
 }
 
 
@@ -116,7 +192,7 @@ class Compound:
     lattice : tuple of float
         a, b and c in Angstrom.
     free : dict of str to float
-        Free coordinates; of BiI3 the bond `d` in Angstrom in place of one.
+        Free coordinates; `d` is a bond in Angstrom in place of one, of BiI3 and of tetrahedra.
     """
 
     name: str
@@ -162,12 +238,16 @@ def cell(compound: Compound) -> Atoms:
 
     prototype, (a, b, c) = PROTOTYPES[compound.prototype], compound.lattice
     free = dict(compound.free)
-    if "d" in free:
+    if compound.prototype == "BiI3":
         # The layer's metal is at height c / 6; its bonds go a / 3 sideways.
         free["u"] = 0.5 * THIRD - float(np.sqrt(free["d"] ** 2 - (a / 3) ** 2)) / c
     if "x" in free:
         free["x+"] = free["x"] + 0.5
     sites = [[free[x] if isinstance(x, str) else float(x) for x in site] for site in prototype.sites]
+    for corner in prototype.bonded[1:]:
+        centre = sites[prototype.bonded[0]]
+        bond = (np.array(sites[corner]) - centre) * compound.lattice
+        sites[corner] = (centre + bond / np.linalg.norm(bond) * free["d"] / compound.lattice).tolist()
     hexagonal = 143 <= prototype.group <= 194
     return crystal(
         list(compound.elements),

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OutputError
-from ..files import replace_when_done
+from ..files import lock_open, replace_when_done
 from ..wording import counted, printable
 from .table import CSV_FIELDS, csv_cell, csv_line
 
@@ -280,30 +280,10 @@ def _unwritable(path: Path, error: OSError) -> OutputError:
 
 def _lock(file: int, path: Path) -> None:
     """Keep other processes out until the file is closed, or this one ends however."""
-    taken = OutputError(
-        f"{path} is being written by another process; wait until it has ended, or choose another name"
-    )
-    if sys.platform == "win32":
-        import msvcrt
-
-        try:
-            # Far beyond the end: a locked byte cannot be read by others.
-            os.lseek(file, 0x7FFFFFF0, os.SEEK_SET)
-            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-            os.lseek(file, 0, os.SEEK_SET)
-        except OSError as error:
-            raise taken from error
-        return
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise taken from error
-    except OSError:
-        return  # a file system without locks
-    if os.fstat(file).st_ino != path.stat().st_ino:
-        raise taken
+    if not lock_open(file, path):
+        raise OutputError(
+            f"{path} is being written by another process; wait until it has ended, or choose another name"
+        )
 
 
 def _file_of(label: str, asked: dict[str, str]) -> str:
