@@ -9,7 +9,7 @@ from typing import Any
 
 from xnet_onnx.errors import MissingExtraError, OutputError
 from xnet_onnx.files import replace_when_done
-from xnet_onnx.output.figure import CURVE, SPECTRUM, curve_limits, refuse
+from xnet_onnx.output.figure import CURVE, SPECTRUM, leave_room, refuse
 from xnet_onnx.output.text import UNCALIBRATED
 
 from .host import larch_module
@@ -112,10 +112,9 @@ def _draw_curve(axes: Any, result: Any) -> None:
             fontsize=8,
         )
     axes.margins(x=0.0)
-    axes.set_ylim(*curve_limits(result.mean, result.sigma))
+    leave_room(axes, result.mean, result.sigma)
     axes.set_xlabel(r"distance $r$ ($\mathrm{\AA}$)")
     axes.set_ylabel(r"$G^2$ (wACSF)")
-    axes.legend(fontsize=7, frameon=False, loc="upper right")
 
 
 def has_larch_plotter(session: Any) -> bool:

@@ -11,6 +11,7 @@ import pytest
 import xnet_onnx
 from xnet_onnx import Prediction, SpectrumError, predict, predict_many, read
 from xnet_onnx.output.table import as_json
+from xnet_onnx.output.text import uncertain_peaks
 
 from ..conftest import EXAMPLE
 
@@ -74,6 +75,19 @@ def test_html_holds_no_markup_of_a_file(result: Prediction) -> None:
     assert "a &lt;b&gt; b" in text
     assert "<polyline" in text
     assert "http" not in text
+
+
+@pytest.mark.parametrize(("verdict", "doubtful"), [("high", False), ("medium", False), ("low", True)])
+def test_the_peak_of_a_first_shell_is_doubtful_where_its_verdict_is(
+    result: Prediction, verdict: str, doubtful: bool
+) -> None:
+    assert result.confidence is not None
+    assert result.lower is not None
+    assert len(result.peaks) > 1
+    nothing_known = replace(
+        result, lower=np.zeros_like(result.lower), confidence=replace(result.confidence, verdict=verdict)
+    )
+    assert uncertain_peaks(nothing_known) == (doubtful, *(True,) * (len(result.peaks) - 1))
 
 
 def test_plot(result: Prediction) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "curve_limits",
     "draw_curve",
     "draw_predictions",
+    "leave_room",
     "new_figure",
     "refuse",
     "save_pages",
@@ -296,13 +297,25 @@ def draw_curve(axes: Any, prediction: Prediction) -> None:
             fontsize=8,
             color="0.5" if doubt else "black",
         )
-    axes.set_ylim(*curve_limits(mean, prediction.sigma))
+    leave_room(axes, mean, prediction.sigma)
     axes.set_xlim(float(prediction.r[0]), float(prediction.r[-1]))
     axes.set_xlabel(r"distance $r$ ($\mathrm{\AA}$)")
     axes.set_ylabel(r"$G^2$ (wACSF)")
     title = headline(prediction).replace(" A (", r" $\mathrm{\AA}$ (")
     axes.set_title(f"first shell {title}", fontsize=9, loc="left")
-    axes.legend(fontsize=7, frameon=False, loc="upper right")
+
+
+def leave_room(axes: Any, mean: FloatArray, sigma: FloatArray) -> None:
+    """Limit the axis of G2, and put the legend above the curve.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    mean, sigma : ndarray of float64, shape (n,)
+    """
+    low, high = curve_limits(mean, sigma)
+    axes.set_ylim(low, 1.2 * high)
+    axes.legend(fontsize=7, edgecolor="none", framealpha=0.8, loc="upper right")
 
 
 def curve_limits(mean: FloatArray, sigma: FloatArray) -> tuple[float, float]:

@@ -62,13 +62,17 @@ def uncertain_peaks(prediction: Prediction) -> tuple[bool, ...]:
     -------
     tuple of bool
         One a peak: true where the calibrated band of G2 at the peak reaches zero, or
-        is wider than the peak is high. All false where there is no band.
+        is wider than the peak is high. All false where there is no band. The peak of a first shell with
+        verdict high or medium is not among them: every absorber has a first shell, and its interval says
+        how far away it may be.
     """
     if prediction.lower is None or prediction.upper is None:
         return (False,) * len(prediction.peaks)
     at = [int(np.argmin(np.abs(prediction.r - peak.r))) for peak in prediction.peaks]
+    stands = prediction.confidence is not None and prediction.confidence.verdict in ("high", "medium")
     return tuple(
         bool(prediction.lower[i] <= 0.0 or prediction.upper[i] - prediction.lower[i] > peak.height)
+        and not (stands and peak is prediction.peaks[0])
         for i, peak in zip(at, prediction.peaks, strict=True)
     )
 
