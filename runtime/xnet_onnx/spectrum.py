@@ -92,15 +92,17 @@ class EnergyAxis:
     Parameters
     ----------
     kind : {"edge", "absolute"}
-        Whether `first` counts from the spectrum's half-step energy or is a
+        Whether `first` counts from the spectrum's edge position or is a
         photon energy.
     first, step : float
         First point and spacing in eV.
     count : int
         Number of points.
     scale_range : tuple of float, optional
-        Range in eV, from the half-step energy, over whose mean the spectrum is
+        Range in eV, from the edge position, over whose mean the spectrum is
         divided. Without one the flattened spectrum is taken as it is.
+    level : float
+        The edge position is where the spectrum rises through this share of its edge step.
     """
 
     kind: Literal["edge", "absolute"]
@@ -108,6 +110,7 @@ class EnergyAxis:
     step: float
     count: int
     scale_range: tuple[float, float] | None = None
+    level: float = 0.5
 
     def from_edge(self) -> FloatArray:
         """Energies in eV from the edge, shape (count,); an `absolute` axis is taken to start 10 eV below."""
@@ -118,9 +121,9 @@ class EnergyAxis:
         """Last point in eV."""
         return self.first + self.step * (self.count - 1)
 
-    def energies(self, half_step: float = 0.0) -> FloatArray:
-        """Photon energies in eV, shape (count,), of a spectrum with that half-step energy."""
-        origin = half_step if self.kind == "edge" else 0.0
+    def energies(self, edge_position: float = 0.0) -> FloatArray:
+        """Photon energies in eV, shape (count,), of a spectrum with that edge position."""
+        origin = edge_position if self.kind == "edge" else 0.0
         return origin + self.first + self.step * np.arange(self.count, dtype=np.float64)
 
 

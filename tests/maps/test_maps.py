@@ -60,9 +60,7 @@ def test_pixels_are_predicted_as_spectra_are(expected: Maps) -> None:
         assert expected.confidence[pixel] == CONFIDENCE[alone.confidence.verdict]
         assert expected.edge_step[pixel] == pytest.approx(alone.preprocessing["edge_step"], rel=1e-6)
         assert expected.e0[pixel] == pytest.approx(alone.preprocessing["e0"], abs=1e-3)
-        assert expected.half_step_energy[pixel] == pytest.approx(
-            alone.preprocessing["half_step_energy"], abs=1e-3
-        )
+        assert expected.edge_position[pixel] == pytest.approx(alone.preprocessing["edge_position"], abs=1e-3)
         assert expected.g2_mean is not None
         assert expected.g2_lower is not None
         assert np.allclose(expected.g2_mean[pixel], alone.mean, atol=1e-4)

@@ -67,7 +67,7 @@ def test_a_dropped_file_is_answered(open_tab: Callable[..., Tab]) -> None:
     found = NUMBER.search(said)
     assert found is not None, said
     assert found.groups() == predicted(EXAMPLE)
-    assert said.endswith("medium")
+    assert said.endswith("high")
     facts = tab.text()
     assert "ln(i0/itrans)" in facts
     assert "Nothing leaves this computer" in facts

@@ -1,6 +1,8 @@
-"""The half-step energy, the axes and what they need."""
+"""The edge position, the axes and what they need."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,13 +100,55 @@ def test_a_scaled_axis_does_not_see_what_follows_it(last: float) -> None:
     np.testing.assert_allclose(align_one(energy[part], wiggly(energy)[part], SCALED)[0], reference, atol=1e-6)
 
 
-def test_the_scale_is_the_mean_over_its_range() -> None:
+@pytest.mark.parametrize("level", [0.5, 0.8])
+def test_the_scale_is_the_mean_over_its_range(level: float) -> None:
     energy = np.arange(7080.0, 7180.0, 0.1)
-    aligned = align(energy, 2.0 * wiggly(energy)[np.newaxis], SCALED)
+    aligned = align(energy, 2.0 * wiggly(energy)[np.newaxis], replace(SCALED, level=level))
     values, offsets = aligned.values[0], SCALED.energies()
     assert values[offsets >= 15.0].mean() == pytest.approx(1.0, abs=1e-3)
-    at = float(aligned.half_step[0])
-    assert np.interp(at, energy, 2.0 * wiggly(energy)) / aligned.scale[0] == pytest.approx(0.5, abs=0.01)
+    at = float(aligned.edge_position[0])
+    assert np.interp(at, energy, 2.0 * wiggly(energy)) / aligned.scale[0] == pytest.approx(level, abs=0.01)
+
+
+def test_a_shoulder_that_passes_half_of_the_step_does_not_move_a_higher_level() -> None:
+    """Metals: whether their shoulder is at 0.45 or at 0.55 of the step, the edge behind it is the same."""
+    energy = np.arange(7080.0, 7180.0, 0.1)
+    at = {}
+    for shoulder in (0.45, 0.55):
+        spectrum = shoulder * step(energy, 7112.0) + (1.0 - shoulder) * step(energy, 7124.0)
+        for level in (0.5, 0.8):
+            at[shoulder, level] = align(energy, spectrum[np.newaxis], replace(SCALED, level=level))
+    moved = {
+        level: abs(float((at[0.45, level].edge_position - at[0.55, level].edge_position)[0]))
+        for level in (0.5, 0.8)
+    }
+    assert moved[0.5] > 2.0
+    assert moved[0.8] < 0.3 * moved[0.5]
+
+
+def peaked(energy: np.ndarray, height: float, fallen: float) -> np.ndarray:
+    """An edge at 7124 eV behind a peak at 7112 eV on a shoulder that high."""
+    peak = (height - fallen) * np.exp(-(((energy - 7112.0) / 1.5) ** 2))
+    return peak + fallen * step(energy, 7112.0, 0.5) + (1.0 - fallen) * step(energy, 7124.0)
+
+
+@pytest.mark.parametrize(
+    ("height", "fallen", "at"),
+    [(0.7, 0.2, 7111.5), (1.0, 0.2, 7111.5), (0.7, 0.6, 7124.0), (0.55, 0.48, 7125.0), (0.4, 0.2, 7125.5)],
+)
+def test_a_pre_edge_peak_is_no_shoulder(height: float, fallen: float, at: float) -> None:
+    """Chromate: a spectrum is counted from its peak where that passes half and falls again, however high."""
+    energy = np.arange(7080.0, 7190.0, 0.1)
+    aligned = align(energy, peaked(energy, height, fallen)[np.newaxis], replace(SCALED, level=0.8))
+    assert float(aligned.edge_position[0]) == pytest.approx(at, abs=1.5)
+
+
+def test_edge_positions_do_not_depend_on_the_others() -> None:
+    energy = np.arange(7080.0, 7190.0, 0.1)
+    rows = np.array([peaked(energy, *pair) for pair in [(0.7, 0.2), (0.7, 0.6), (0.4, 0.2), (1.0, 0.3)] * 5])
+    axis = replace(SCALED, level=0.8)
+    for row, at in zip(rows, align(energy, rows, axis).edge_position, strict=True):
+        assert align_one(energy, row, axis)[1] == pytest.approx(float(at), abs=1e-6)
 
 
 def test_long_steps_at_the_end_of_a_xanes_scan() -> None:
@@ -124,7 +168,7 @@ def test_many_are_as_one() -> None:
     for axis in (EDGE, SCALED):
         many = align(energy, rows, axis)
         assert not many.errors
-        for row, values, at in zip(rows, many.values, many.half_step, strict=True):
+        for row, values, at in zip(rows, many.values, many.edge_position, strict=True):
             alone, origin = align_one(energy, row, axis)
             assert at == pytest.approx(origin, abs=1e-9)
             np.testing.assert_allclose(values, alone, atol=1e-6)

@@ -141,7 +141,7 @@ def test_outside_gives_no_distance_unless_forced(tmp_path: Path) -> None:
 
 def test_confidence_is_in_every_output() -> None:
     run = CliRunner().invoke(main, ["predict", str(EXAMPLE), "--level", "0.8"])
-    assert "80 %)  medium" in run.stdout
+    assert "80 %)  high" in run.stdout
     (data,) = json.loads(CliRunner().invoke(main, ["predict", str(EXAMPLE), "--json"]).stdout)
     assert set(data["confidence"]) >= {"verdict", "reasons", "interval_level", "domain_score", "sensitivity"}
     assert data["confidence"]["interval_level"] == 0.9

@@ -22,7 +22,7 @@ from xnet_onnx.output.table import as_json
 from xnet_onnx.output.text import as_block, similar
 from xnet_onnx.uncertainty.nearest import nearest_of
 
-COUNT = 238
+COUNT = 222
 NAMES = ("Alpha", "Beta", "Fe in Gamma (Ti site)", "Delta")
 
 

@@ -113,7 +113,7 @@ def _held(energy: FloatArray, mu: FloatArray, axis: EnergyAxis) -> npt.NDArray[n
 
 
 def realigned(spectra: Iterable[FloatArray], axis: EnergyAxis) -> tuple[npt.NDArray[np.float32], list[int]]:
-    """Shift distorted spectra back to their own half-step energy, as the runtime would.
+    """Shift distorted spectra back to their own edge position, as the runtime would.
 
     Parameters
     ----------

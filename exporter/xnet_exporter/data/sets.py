@@ -349,7 +349,7 @@ def select_axis(data: TrainingSet, axis: EnergyAxis) -> tuple[TrainingSet, Float
     data : TrainingSet
         Rows that do not cover it are moved to `left_out`.
     origin : ndarray of float64, shape (number of rows kept,)
-        Half-step energy of each row in eV on the `edge` axis, 0 on the
+        Edge position of each row in eV on the `edge` axis, 0 on the
         `absolute` one.
 
     Raises

@@ -131,7 +131,7 @@ def model_inputs(rows: tuple[Row, ...], bundle: Bundle, broadening: float = 0.0)
     """
     if broadening == 0.0:
         return np.stack([align_one(row.energy, row.mu, bundle.axis)[0] for row in rows])
-    # Broadening moves the half-step energy; where the calculation ends just there, its end is held.
+    # Broadening moves the edge position; where the calculation ends just there, its end is held.
     return np.stack([broadened_input(row, bundle.axis, broadening) for row in rows]).astype(np.float32)
 
 

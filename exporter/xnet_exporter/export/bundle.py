@@ -206,6 +206,7 @@ def write_bundle(
             "step": axis.step,
             "count": axis.count,
             "scale_range": None if axis.scale_range is None else list(axis.scale_range),
+            "level": axis.level,
         },
         "descriptor": {
             "kind": "wACSF G2, shifted scheme",
@@ -219,8 +220,8 @@ def write_bundle(
         "normalization": {
             "definition": "larch.xafs.pre_edge, defaults of Larch 2026.3",
             "signal": "flat" if axis.scale_range is None else "norm, divided by its mean over scale_range",
-            "edge": "half-step energy",
-            "half_step_smoothing_fwhm": SMOOTH_FWHM,
+            "edge": "edge position: where the smoothed spectrum rises through axis.level",
+            "edge_smoothing_fwhm": SMOOTH_FWHM,
         },
         "members": len(members),
         "training": summary,

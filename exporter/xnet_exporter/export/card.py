@@ -301,7 +301,11 @@ def model_card(card: dict[str, Any]) -> str:
     axis = card["axis"]
     descriptor = card["descriptor"]
     last = axis["first"] + axis["step"] * (axis["count"] - 1)
-    where = "relative to the spectrum's own half-step energy" if axis["kind"] == "edge" else "photon energy"
+    where = (
+        f"relative to where the spectrum rises through {axis.get('level', 0.5):g} of its edge step"
+        if axis["kind"] == "edge"
+        else "photon energy"
+    )
     lines = [
         f"# {card['name']} {card['version']}: {_edges(card)} XANES to distances",
         "",

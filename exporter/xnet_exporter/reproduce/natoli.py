@@ -162,7 +162,7 @@ def measure(seen: Seen) -> Slopes:
         rows.append(i)
         gaps.append(pair)
         aligned = align(row.energy, row.mu[np.newaxis], axis)
-        at = axis.energies(float(aligned.half_step[0]))
+        at = axis.energies(float(aligned.edge_position[0]))
         for way, stack in stacks.items():
             for factor in (1.0, *FACTORS):
                 energy = (

@@ -91,7 +91,7 @@ def changed_inputs(seen: Seen, change: Change, realign: bool) -> npt.NDArray[np.
         energy, mu = change(row.energy, row.mu, half_step_energy(row.energy, row.mu))
         if realign:
             aligned = align(energy, mu[np.newaxis], axis)
-        at = axis.energies(float(aligned.half_step[0]))
+        at = axis.energies(float(aligned.edge_position[0]))
         inputs.append(np.interp(at, energy, mu) / aligned.scale[0])
     return np.array(inputs, dtype=np.float32)
 

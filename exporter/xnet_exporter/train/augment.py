@@ -2,8 +2,8 @@
 
 Theory is sharper than experiment, the more so the further above the edge, its
 energy scale is a little short and its structure a little strong. Broadening,
-stretch and alignment go together: a broadened spectrum has another half-step
-energy and another mean, and the runtime aligns a measured one on its own. So each
+stretch and alignment go together: a broadened spectrum has another edge
+position and another mean, and the runtime aligns a measured one on its own. So each
 spectrum is distorted in several ways beforehand, aligned by the runtime's own
 `align`, and kept on a grid a little wider than the axis; training then draws one
 of these variants, shifts it, scales its structure and adds noise.
@@ -35,14 +35,14 @@ STRETCH_RANGE = (0.92, 1.13)
 #: Energy above the edge at which the damping has its full width, in eV.
 DAMPING_RANGE = 30.0
 LEVELS = 9
-#: Energies from the half step, in eV, on which spectra are distorted; the ends are held.
+#: Energies from the edge position, in eV, on which spectra are distorted; the ends are held.
 GRID = np.arange(-25.0, 75.001, 0.25)
 #: Narrowest Gaussian that interpolates on that grid, FWHM in eV.
 NARROWEST = 0.3
 #: Different distortions that the variants are drawn from, and the share of them that is mild.
 DISTORTIONS = 96
 MILD, MILD_BROADENING, MILD_DAMPING = 0.2, 3.0, 4.0
-#: Where the structure begins to be scaled and where it is scaled in full, in eV above the half step.
+#: Where the structure begins to be scaled and where it is scaled in full, in eV above the edge position.
 AMPLITUDE_RAMP = (2.0, 8.0)
 #: Largest curvature of the background over 40 eV, strength of self-absorption and ripple, and range of
 #: the heights at which a spectrum is clipped.
@@ -78,7 +78,7 @@ def distort(
     ----------
     rows : sequence of Row, length n
     origins : ndarray of float64, shape (n,)
-        Half-step energy of each in eV.
+        Edge position of each in eV.
     axis : EnergyAxis
         An `edge` axis.
     distortion : Distortion
@@ -101,7 +101,7 @@ def distort(
 
 
 def _on_grid(rows: Sequence[Row], origins: FloatArray) -> FloatArray:
-    """Spectra on `GRID` from their own half-step energies, shape (n, GRID.size)."""
+    """Spectra on `GRID` from their own edge positions, shape (n, GRID.size)."""
     return np.stack(
         [np.interp(GRID + origin, row.energy, row.mu) for row, origin in zip(rows, origins, strict=True)]
     )
@@ -195,7 +195,7 @@ def spectrum_bank(
     ----------
     rows : sequence of Row, length n
     origins : ndarray of float64, shape (n,)
-        Half-step energy of each in eV.
+        Edge position of each in eV.
     axis : EnergyAxis
         An `edge` axis.
     augmentation : Augmentation

@@ -159,7 +159,7 @@ PAPER = Preset(
 
 DEFAULT = Preset(
     name="default",
-    axis=EnergyAxis("edge", -7.5, 0.2, 238, (15.0, 39.9)),
+    axis=EnergyAxis("edge", -7.5, 0.2, 222, (12.5, 36.7), level=0.8),
     network=Network(
         convolutions=(
             Convolution(8, 8, 2),

@@ -81,7 +81,7 @@ def predict_chunk(
     for ready in batches:
         arrays["edge_step"][ready.rows] = ready.edge_step
         arrays["e0"][ready.rows] = ready.e0
-        arrays["half_step_energy"][ready.rows] = ready.half_step
+        arrays["edge_position"][ready.rows] = ready.edge_position
     if batches:
         rows = np.concatenate([ready.rows for ready in batches])
         values = np.concatenate([ready.values for ready in batches])

@@ -56,7 +56,7 @@ def _draw_maps(maps: Maps) -> Any:
         (axes[0, 0], maps.first_shell, "first-shell distance", r"$\mathrm{\AA}$"),
         (axes[0, 1], half, f"half width of its {named}interval", r"$\mathrm{\AA}$"),
         (axes[1, 0], maps.edge_step, "edge step", "units of the stack"),
-        (axes[1, 1], maps.half_step_energy, "energy of the half step", "eV"),
+        (axes[1, 1], maps.edge_position, "edge position", "eV"),
     ):
         _numbers(figure, place, values[::every, ::every], title, unit)
     _codes(figure, axes[0, 2], maps.confidence[::every, ::every], "confidence", VERDICT_COLOURS, CONFIDENCE)

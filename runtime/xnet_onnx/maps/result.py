@@ -45,7 +45,9 @@ FIELDS = {
     "status": Field("|u1", "", "what became of the pixel (code)"),
     "edge_step": Field("<f4", "", "edge step, in units of the stack"),
     "e0": Field("<f4", "eV", "e0, the maximum of the derivative"),
-    "half_step_energy": Field("<f4", "eV", "energy of the half step"),
+    "edge_position": Field(
+        "<f4", "eV", "edge position: where the spectrum rises through the level of the axis"
+    ),
     "domain_score": Field("<f4", "", "domain score (1 is the edge of the domain)"),
     "step_estimate": Field("<f4", "", "edge step by a straight-line fit, every live pixel"),
 }
@@ -93,7 +95,7 @@ class Maps:
         Codes of `STATUS`.
     edge_step : ndarray of float32, shape (rows, columns)
         In units of the stack.
-    e0, half_step_energy : ndarray of float32, shape (rows, columns)
+    e0, edge_position : ndarray of float32, shape (rows, columns)
         In eV.
     domain_score : ndarray of float32, shape (rows, columns)
         0 is a typical training spectrum, 1 the edge of the domain.
@@ -114,7 +116,7 @@ class Maps:
     status: npt.NDArray[np.uint8]
     edge_step: npt.NDArray[np.float32]
     e0: npt.NDArray[np.float32]
-    half_step_energy: npt.NDArray[np.float32]
+    edge_position: npt.NDArray[np.float32]
     domain_score: npt.NDArray[np.float32]
     step_estimate: npt.NDArray[np.float32]
     r: FloatArray

@@ -2,12 +2,12 @@
 
 `align` is the one way there, for measured, training, distorted and evaluated
 spectra. On the `absolute` axis a point is a photon energy; on the `edge` axis
-it is counted from the spectrum's own half-step energy, so neither the
-calibration of a monochromator nor the error of calculated transition energies
-moves it. Where the axis has a range to scale over, the spectrum (its pre-edge
-line taken off) is divided by its mean over that range, so the input does not
-depend on a post-edge line at all: a scan that ends 50 eV above its edge gives
-the same input as a long one.
+it is counted from the spectrum's own edge position, where it rises through
+a level of its edge step, so neither the calibration of a monochromator nor the
+error of calculated transition energies moves it. Where the axis has a range to
+scale over, the spectrum (its pre-edge line taken off) is divided by its mean
+over that range, so the input does not depend on a post-edge line at all: a scan
+that ends 50 eV above its edge gives the same input as a long one.
 """
 
 from __future__ import annotations
@@ -30,10 +30,13 @@ SMOOTH_FWHM = 1.0
 GRID_STEP = 0.1
 MAX_GAP = 5.0
 MAX_EDGE_GAP = 2.5
-#: From here on, in eV above the half-step energy, a scan may go on in long steps to its end.
-FINE_UNTIL, LONG_STEP = 35.0, 25.0
-#: Where the half step is looked for, in eV around the energy where the edge is known to be.
+#: Over the last few eV of the axis a scan may go on in long steps to its end.
+LAST_FEW, LONG_STEP = 4.9, 25.0
+#: Where the edge position is looked for, in eV around the energy where the edge is known to be.
 SEARCH_WINDOW = 60.0
+#: A pre-edge peak rises through half of the edge step and falls again, below this share of it; the shoulder
+#: of a metal does not. Between its rise and that through the level of the axis lie more than so many eV.
+HALF, FALLEN, NARROW = 0.5, 0.42, 3.0
 SCALE_ITERATIONS = 8
 SCALE_TOLERANCE = 1e-6
 
@@ -46,17 +49,18 @@ class Aligned:
     ----------
     values : ndarray of float32, shape (k, axis.count)
         NaN for the spectra in `errors`.
-    half_step : ndarray of float64, shape (k,)
-        Half-step energies in eV; NaN where there is none.
+    edge_position : ndarray of float64, shape (k,)
+        Where each rises through `axis.level` of its edge step, in eV, or its pre-edge peak through half,
+        where that falls again; NaN where it does not rise so high.
     scale : ndarray of float64, shape (k,)
         What the spectra were divided by; 1 on an axis without a range to scale over.
     errors : dict of int to SpectrumError
-        EdgeError where a spectrum does not rise through its half step,
+        EdgeError where a spectrum does not rise through that level,
         CoverageError where it does not cover the axis.
     """
 
     values: npt.NDArray[np.float32]
-    half_step: FloatArray
+    edge_position: FloatArray
     scale: FloatArray
     errors: dict[int, SpectrumError]
 
@@ -75,7 +79,7 @@ def align(
         taken off where the axis has a range to scale over.
     axis : EnergyAxis
     near : ndarray of float64, shape (k,), optional
-        Look for the half step within 60 eV of these energies only.
+        Look for the edge position within 60 eV of these energies only.
 
     Returns
     -------
@@ -89,16 +93,16 @@ def align(
     edge = _Rise(starts, smooth)
     # A spectrum to be scaled may be on any scale: its highest point is a start that it always rises through.
     scale = np.ones(k) if axis.scale_range is None else 0.7 * edge.highest
-    half_step, found = edge.through(0.5 * scale)
-    start = half_step
+    edge_position, found = edge.position(axis.level, scale)
+    start = edge_position
     if axis.scale_range is not None:
         integral = _Integral(grids, mu)
         done = np.zeros(k, dtype=bool)
         for _ in range(SCALE_ITERATIONS):
             before = scale
             # A spectrum that is done stays, so that none depends on which others it comes with.
-            scale = np.where(done, before, integral.means(half_step, axis.scale_range))
-            half_step, found = edge.through(0.5 * scale)
+            scale = np.where(done, before, integral.means(edge_position, axis.scale_range))
+            edge_position, found = edge.position(axis.level, scale)
             done |= (np.abs(scale - before) <= SCALE_TOLERANCE * np.abs(scale)) | ~found
             if done.all():
                 break
@@ -106,8 +110,8 @@ def align(
     errors: dict[int, SpectrumError] = {
         int(i): EdgeError(
             f"the normalised spectrum runs from {smooth[i].min():.2f} to {smooth[i].max():.2f} and never "
-            "rises through half of its edge step; expected an absorption edge: check the column and the "
-            "scan's range"
+            f"rises through {axis.level:g} of its edge step; expected an absorption edge: check the column "
+            "and the scan's range"
         )
         for i in (~found).nonzero()[0]
     }
@@ -118,8 +122,8 @@ def align(
                 _check_coverage(grids.one(i), axis, float(start[i]))
             except CoverageError as error:
                 errors[i] = error
-    half_step = np.where(found, half_step, np.nan)
-    origins = half_step if axis.kind == "edge" else np.zeros(k)
+    edge_position = np.where(found, edge_position, np.nan)
+    origins = edge_position if axis.kind == "edge" else np.zeros(k)
     values = np.full((k, axis.count), np.nan, dtype=np.float32)
     sure = _covered(grids, axis, origins)
     offsets = axis.first + axis.step * np.arange(axis.count, dtype=np.float64)
@@ -134,7 +138,7 @@ def align(
         if axis.kind == "edge" and not found[i]:
             continue
         values[i] = np.interp(origins[i] + offsets, grid, mu[i, : grid.size]) / scale[i]
-    return Aligned(values, half_step, np.where(found, scale, 1.0), errors)
+    return Aligned(values, edge_position, np.where(found, scale, 1.0), errors)
 
 
 def align_one(energy: FloatArray, mu: FloatArray, axis: EnergyAxis) -> tuple[npt.NDArray[np.float32], float]:
@@ -149,7 +153,7 @@ def align_one(energy: FloatArray, mu: FloatArray, axis: EnergyAxis) -> tuple[npt
     -------
     values : ndarray of float32, shape (axis.count,)
     origin : float
-        The energy in eV from which the axis counts: the half-step energy, or 0
+        The energy in eV from which the axis counts: the edge position, or 0
         on the `absolute` axis.
 
     Raises
@@ -161,7 +165,7 @@ def align_one(energy: FloatArray, mu: FloatArray, axis: EnergyAxis) -> tuple[npt
     for error in aligned.errors.values():
         if axis.kind == "edge" or isinstance(error, CoverageError):
             raise error
-    return aligned.values[0], float(aligned.half_step[0]) if axis.kind == "edge" else 0.0
+    return aligned.values[0], float(aligned.edge_position[0]) if axis.kind == "edge" else 0.0
 
 
 def half_step_energy(energy: FloatArray, flat: FloatArray) -> float:
@@ -204,6 +208,23 @@ class _Rise:
         self.top = np.maximum.accumulate(smooth, axis=1)
         self.highest = self.top[:, -1]
         self.seen = slice(0, smooth.shape[1])
+
+    def position(self, level: float, scale: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """Where rows on scales (k,) rise through a level, or their pre-edge peaks through half."""
+        at, found = self.through(level * scale)
+        if level <= HALF:
+            return at, found
+        half, rises = self.through(HALF * scale)
+        apart = np.flatnonzero(found & rises & (at - half > NARROW))
+        if apart.size:
+            first = ((half[apart] - self.starts[apart]) / GRID_STEP).astype(np.int64)
+            size = ((at[apart] - half[apart]) / GRID_STEP).astype(np.int64)
+            offsets = 1 + np.arange(int(size.max()))
+            places = np.minimum(first[:, np.newaxis] + offsets, self.smooth.shape[1] - 1)
+            falls = self.smooth[apart[:, np.newaxis], places] < FALLEN * scale[apart, np.newaxis]
+            peaked = apart[(falls & (offsets > 1) & (offsets <= size[:, np.newaxis])).any(axis=1)]
+            at[peaked] = half[peaked]
+        return at, found
 
     def through(self, heights: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
         """Energies (k,), NaN without a rise, and whether there is one."""
@@ -295,7 +316,7 @@ def _smoothed(grids: Grids, mu: FloatArray, near: FloatArray | None) -> tuple[Fl
 
 
 def _windows(grids: Grids, near: FloatArray | None, count: int) -> list[tuple[int, int]]:
-    """Points of each spectrum, from and to, between which its half step is looked for."""
+    """Points of each spectrum, from and to, between which its edge position is looked for."""
     if near is None:
         return [(0, size) for size in np.broadcast_to(grids.size, count).tolist()]
     first = (grids.energy < near[:, np.newaxis] - SEARCH_WINDOW).sum(axis=1)
@@ -423,7 +444,7 @@ def _check_coverage(energy: FloatArray, axis: EnergyAxis, origin: float) -> None
         Photon energy in eV, strictly increasing.
     axis : EnergyAxis
     origin : float
-        Half-step energy in eV on the `edge` axis, 0 on the `absolute` one.
+        Edge position in eV on the `edge` axis, 0 on the `absolute` one.
 
     Raises
     ------
@@ -437,7 +458,7 @@ def _check_coverage(energy: FloatArray, axis: EnergyAxis, origin: float) -> None
             f"the scan runs from {energy[0]:.1f} to {energy[-1]:.1f} eV; the model needs "
             f"{first:.1f} to {last:.1f} eV"
             + (
-                f" ({axis.first:g} to {axis.last:+.1f} eV around the half-step energy {origin:.1f})"
+                f" ({axis.first:g} to {axis.last:+.1f} eV around the edge position {origin:.1f})"
                 if on_edge
                 else ""
             )
@@ -451,10 +472,10 @@ def _check_coverage(energy: FloatArray, axis: EnergyAxis, origin: float) -> None
     gaps = np.diff(window)
     limits = np.full(gaps.shape, MAX_GAP)
     if on_edge:
-        # The edge itself, where a coarse scan would move the half-step energy and hide the white line.
+        # The edge itself, where a coarse scan would move the edge position and hide the white line.
         limits[(window[1:] > origin - 5.0) & (window[:-1] < origin + 15.0)] = MAX_EDGE_GAP
         # A XANES scan of which only the last few eV lie in its long steps: little is lost.
-        limits[window[:-1] >= origin + FINE_UNTIL] = LONG_STEP
+        limits[window[:-1] >= last - LAST_FEW] = LONG_STEP
     if np.any(gaps > limits):
         where = int(np.argmax(gaps - limits))
         raise CoverageError(

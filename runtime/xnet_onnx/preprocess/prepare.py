@@ -44,8 +44,8 @@ class PreparedBatch:
         Which of the spectra given they are.
     values : ndarray of float32, shape (k, axis.count)
         The network's inputs.
-    half_step : ndarray of float64, shape (k,)
-        Half-step energies in eV.
+    edge_position : ndarray of float64, shape (k,)
+        In eV, as of `align`.
     scale : ndarray of float64, shape (k,)
         What `align` divided by.
     e0 : ndarray of float64, shape (k,)
@@ -59,7 +59,7 @@ class PreparedBatch:
 
     rows: npt.NDArray[np.int64]
     values: npt.NDArray[np.float32]
-    half_step: FloatArray
+    edge_position: FloatArray
     scale: FloatArray
     e0: FloatArray
     edge_step: FloatArray
@@ -88,7 +88,7 @@ def _prepared(
     ready = PreparedBatch(
         rows=rows[kept[good]],
         values=aligned.values[good],
-        half_step=aligned.half_step[good],
+        edge_position=aligned.edge_position[good],
         scale=aligned.scale[good],
         e0=normalized.e0[good],
         edge_step=normalized.edge_step[good],
@@ -178,21 +178,21 @@ def _model_input(
     energy_shift: float,
 ) -> ModelInput:
     axis, absorber, recipe = bundle.axis, batch.absorbers[i], batch.recipes[i]
-    half_step = float(batch.half_step[i])
+    edge_position = float(batch.edge_position[i])
     return ModelInput(
         label=label,
         element=absorber.element,
         edge=absorber.edge,
         absorber=absorber.number,
         values=batch.values[i],
-        energy=axis.energies(half_step),
+        energy=axis.energies(edge_position),
         preprocessing={
             "mu": mu_source,
             "normalization": recipe.get("method", "unknown"),
             "e0": float(batch.e0[i]),
             "edge_step": float(batch.edge_step[i]),
             "scale": float(batch.scale[i]),
-            "half_step_energy": half_step,
+            "edge_position": edge_position,
             "energy_shift": energy_shift,
             "axis": axis.kind,
             "axis_first": axis.first,
