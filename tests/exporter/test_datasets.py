@@ -59,7 +59,7 @@ def test_xanesnet_layout(tmp_path: Path) -> None:
     covered, origins = select_axis(data, EDGE)
     assert len(covered.rows) == 3
     # Each is a logistic step, which rises through 0.8 log(4) eV above its middle.
-    np.testing.assert_allclose(origins, np.log(4.0) + [7120, 7121, 7122], atol=0.1)
+    np.testing.assert_allclose(origins, np.log(4.0) + np.arange(7120, 7123), atol=0.1)
 
 
 def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
