@@ -31,7 +31,7 @@ PARTS = (
     ("preprocess.normalize", "find_e0s", "e0"),
     ("preprocess.normalize", "_normalize_at", "pre-edge and post-edge lines"),
     ("preprocess.prepare", "check_edges", "checks of the edge"),
-    ("preprocess.prepare", "align", "half step, scale, resampling"),
+    ("preprocess.prepare", "align", "edge position, scale, resampling"),
     ("preprocess.prepare", "_model_input", "objects of the inputs"),
     ("pipeline", "prepare_many", "the rest of the preparation"),
     ("pipeline", "perturb", "shifted and broadened copies"),

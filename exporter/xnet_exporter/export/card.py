@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xnet_onnx.prediction import VERDICTS
+from xnet_onnx.spectrum import EnergyAxis
 
 from ..data.paper_numbers import PAPER
 
@@ -301,8 +302,9 @@ def model_card(card: dict[str, Any]) -> str:
     axis = card["axis"]
     descriptor = card["descriptor"]
     last = axis["first"] + axis["step"] * (axis["count"] - 1)
+    level = axis.get("level", EnergyAxis.level)
     where = (
-        f"relative to where the spectrum rises through {axis.get('level', 0.5):g} of its edge step"
+        f"relative to where the spectrum rises through {level:g} of its edge step"
         if axis["kind"] == "edge"
         else "photon energy"
     )

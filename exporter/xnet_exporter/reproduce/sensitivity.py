@@ -318,7 +318,7 @@ def _shift_blocks(material: Material, found: dict[str, tuple[Series, Series]]) -
     return [
         text(
             f"Shifts. The paper: {PAPER['shift'].words}. On its absolute energy axis a shifted spectrum is a "
-            "shifted model input. Preset default counts energies from each spectrum's own half-step energy: "
+            "shifted model input. Preset default counts energies from each spectrum's own edge position: "
             "the runtime takes a shift of the whole spectrum out, and only an error of that alignment shifts "
             "the model input. Both are measured, over all held-out spectra."
         ),

@@ -364,7 +364,7 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
                 float(_within(axis["step"], 1e-3, MAX_STEP, "axis.step")),
                 count,
                 None if axis.get("scale_range") is None else _scale_range(axis["scale_range"]),
-                float(_within(axis.get("level", 0.5), 0.1, 0.95, "axis.level")),
+                float(_within(axis.get("level", EnergyAxis.level), 0.1, 0.95, "axis.level")),
             ),
             r=np.linspace(first, last, points),
             members=int(_within(card["members"], 1, MAX_MEMBERS, "members")),

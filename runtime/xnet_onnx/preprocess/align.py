@@ -219,10 +219,10 @@ class _Rise:
         if apart.size:
             first = ((half[apart] - self.starts[apart]) / GRID_STEP).astype(np.int64)
             size = ((at[apart] - half[apart]) / GRID_STEP).astype(np.int64)
-            offsets = 1 + np.arange(int(size.max()))
+            offsets = np.arange(2, int(size.max()) + 1)
             places = np.minimum(first[:, np.newaxis] + offsets, self.smooth.shape[1] - 1)
             falls = self.smooth[apart[:, np.newaxis], places] < FALLEN * scale[apart, np.newaxis]
-            peaked = apart[(falls & (offsets > 1) & (offsets <= size[:, np.newaxis])).any(axis=1)]
+            peaked = apart[(falls & (offsets <= size[:, np.newaxis])).any(axis=1)]
             at[peaked] = half[peaked]
         return at, found
 
