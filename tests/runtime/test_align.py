@@ -143,6 +143,20 @@ def test_a_pre_edge_peak_is_no_shoulder(height: float, fallen: float, at: float)
     assert float(aligned.edge_position[0]) == pytest.approx(at, abs=1.5)
 
 
+@given(height=st.floats(0.3, 1.2), dip=st.floats(0.0, 0.4), last=st.floats(40.5, 80.0))
+def test_scale_and_position_settle_whatever_precedes_the_edge(height: float, dip: float, last: float) -> None:
+    """Peaks and shoulders of any height: a mean of 1 over the range, and the scan's end changes nothing."""
+    energy = np.arange(7080.0, 7215.0, 0.1)
+    spectrum = peaked(energy, height, height - dip * min(height, 1.0))
+    axis = replace(SCALED, level=0.8)
+    values, at = align_one(energy, spectrum, axis)
+    assert values[axis.energies() >= 15.0].mean() == pytest.approx(1.0, abs=2e-3)
+    part = energy <= at + last
+    again, moved = align_one(energy[part], spectrum[part], axis)
+    assert moved == pytest.approx(at, abs=1e-6)
+    np.testing.assert_allclose(again, values, atol=1e-6)
+
+
 def test_edge_positions_do_not_depend_on_the_others() -> None:
     energy = np.arange(7080.0, 7190.0, 0.1)
     rows = np.array([peaked(energy, *pair) for pair in [(0.7, 0.2), (0.7, 0.6), (0.4, 0.2), (1.0, 0.3)] * 5])

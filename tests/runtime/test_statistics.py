@@ -7,13 +7,15 @@ import pytest
 
 from xnet_onnx.bundle.statistics import STATISTICS_VERSION, join_arrays, read_arrays, split_arrays
 from xnet_onnx.inference import peaks, sensitivity
-from xnet_onnx.preprocess import align
+from xnet_onnx.preprocess import rise, uniform
 from xnet_onnx.uncertainty import domain, intervals
 
 #: Change a number here only together with STATISTICS_VERSION: bundles fitted with another one are refused.
 CONSTANTS = {
     "version": 2,
     "half step": (1.0, 0.1, 60.0),
+    "pre-edge peaks": (0.5, 0.42, 16.0, 0.46, 1.0, 12.0),
+    "as high": 1e-3,
     "perturbed copies": ((-1.0, 1.0), (2.0,), 1.0),
     "peaks": (0.3, 0.1, 0.1, 0.3),
     "resolution": (0.005, 1e-3, 0.01),
@@ -24,7 +26,12 @@ CONSTANTS = {
 def test_constants_and_version_change_together() -> None:
     assert {
         "version": STATISTICS_VERSION,
-        "half step": (align.SMOOTH_FWHM, align.GRID_STEP, align.SEARCH_WINDOW),
+        "half step": (uniform.SMOOTH_FWHM, uniform.GRID_STEP, uniform.SEARCH_WINDOW),
+        "pre-edge peaks": (
+            *(rise.HALF, rise.FALLEN, rise.PEAK_RANGE),
+            *(domain.FALLEN, domain.FALLEN_FROM, domain.FALLEN_TO),
+        ),
+        "as high": domain.AS_HIGH,
         "perturbed copies": (sensitivity.SHIFTS, sensitivity.BROADENINGS, sensitivity.LOST),
         "peaks": (peaks.MIN_HEIGHT, peaks.MIN_RELATIVE_HEIGHT, peaks.MIN_PROMINENCE, peaks.MEMBER_WINDOW),
         "resolution": (intervals.RESOLUTION, intervals.G2_RESOLUTION, intervals.SIGMA_RESOLUTION),

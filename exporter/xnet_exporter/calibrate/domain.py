@@ -12,8 +12,8 @@ import torch
 
 from xnet_onnx.bundle.statistics import Gaussian, Space
 from xnet_onnx.preprocess.align import align_one
-from xnet_onnx.spectrum import FloatArray
-from xnet_onnx.uncertainty.domain import describe, smoothed
+from xnet_onnx.spectrum import EnergyAxis, FloatArray
+from xnet_onnx.uncertainty.domain import FLAT_TOP, describe, falls_again, flat_top_widths, smoothed
 
 from ..data.sets import Row
 from ..train.augment import augment, spectrum_bank
@@ -32,6 +32,9 @@ __all__ = ["domain_inputs", "fit_domain", "fit_space", "undamaged"]
 COMPONENTS = 25
 FEATURE_COMPONENTS = 16
 DRAWS = 4
+#: Spectra that are counted from a pre-edge peak are few: they have fewer components and more draws, and
+#: statistics of their own, and of an artefact, where there are so many of them.
+PEAKED_COMPONENTS, PEAKED_DRAWS, PEAKED_SPECTRA, PEAKED_INPUTS = 16, 20, 40, 500
 #: Share of good training spectra above the threshold of each look, and outside each descriptor's range.
 ALARM = 0.002
 #: The same for a named doubt: spoilt spectra lie close to good ones, and missing one is worse.
@@ -62,6 +65,8 @@ SECOND_EDGE = (("second_edge_1", 4.0, 20.0), ("second_edge_2", 20.0, 38.0))
 SECOND_EDGE_HEIGHT = (0.15, 0.5)
 #: Range of the height, in edge steps, at which a saturated detector cuts a spectrum off.
 CLIPPED = (0.97, 1.1)
+#: No top is called flat that is narrower, in eV.
+FLAT_TOP_LEAST = 3.0
 #: Range of the broadening, FWHM in eV, that no beamline has.
 OVER_BROADENED = (9.0, 14.0)
 WITH_MARGIN = (*(name for name, _, _ in SECOND_EDGE), "clipped", "drawn")
@@ -70,7 +75,7 @@ REASONS = {
     **dict.fromkeys((name for name, _, _ in SELF_ABSORPTION), DAMPED),
     **dict.fromkeys((name for name, _, _ in FLATTENED), FLAT),
     **dict.fromkeys((name for name, _, _ in SECOND_EDGE), SECOND),
-    "clipped": "The spectrum is cut off at a height, as by a saturated detector.",
+    "clipped": FLAT_TOP,
     "drawn": "The spectrum looks like a model curve, a step with a few peaks, not like one of a compound.",
     "over_broadened": "The spectrum is far more broadened than any beamline would: poor energy resolution, "
     "or was it smoothed?",
@@ -145,29 +150,37 @@ def fit_domain(
     axis = preset.axis
     rng = np.random.default_rng([seed, 5])
     good = domain_inputs(rows, origins, preset, seed)
-    smooth = smoothed(good, axis)
-    space = fit_space(smooth, COMPONENTS)
-    scores, residual = space.project(smooth)
-    valid = _fit_gaussian(scores)
+    spoilt = _distorted(rows, origins, preset, rng, seed)
+    peaked = falls_again(good, axis)
+    some = np.flatnonzero(peaked.reshape(-1, len(rows)).any(axis=0))
+    own = None
+    if axis.kind == "edge" and some.size >= PEAKED_SPECTRA:
+        few, at = [rows[i] for i in some], origins[some]
+        more = domain_inputs(few, at, preset, seed + 2, draws=PEAKED_DRAWS)
+        theirs = _distorted(few, at, preset, rng, seed + 2, draws=PEAKED_DRAWS)
+        own = _statistics_json(
+            more[falls_again(more, axis)],
+            {
+                name: values[falls]
+                for name, values in theirs.items()
+                if np.count_nonzero(falls := falls_again(values, axis)) >= PEAKED_INPUTS
+            },
+            axis,
+            PEAKED_COMPONENTS,
+        )
+        good_others = good[~peaked]
+        spoilt = {name: values[~falls_again(values, axis)] for name, values in spoilt.items()}
+    else:
+        good_others = good
     value: dict[str, Any] = {
         "alarm": ALARM,
         "artefact_alarm": ARTEFACT_ALARM,
-        "space": _space_json(space),
-        "distance": _scale_json(np.sqrt(np.mean(scores**2, axis=1)), margin=MEASURED_MARGIN),
-        "residual": _scale_json(residual, margin=MEASURED_MARGIN),
-        "valid": _gaussian_json(valid),
-        "artefacts": [],
+        "inputs": _statistics_json(good_others, spoilt, axis, COMPONENTS),
+        "peaked": own,
         "features": None,
         "properties": [],
+        "flat_top": _flat_top_json(good[: len(rows)], axis),
     }
-    for name, spoilt in _distorted(rows, origins, preset, rng, seed).items():
-        gaussian = _fit_gaussian(space.project(smoothed(spoilt, axis))[0])
-        ratio = gaussian.log_density(scores) - valid.log_density(scores)
-        value["artefacts"].append(
-            {"name": name, "reason": REASONS[name]}
-            | _gaussian_json(gaussian)
-            | _scale_json(ratio, ARTEFACT_ALARM, ARTEFACT_MARGIN if name in WITH_MARGIN else 1.0)
-        )
     absorbers = np.array([row.absorber for row in rows], dtype=np.int64)
     features = features_of(good, np.tile(absorbers, len(good) // len(rows)))
     if features is not None:
@@ -182,13 +195,53 @@ def fit_domain(
     return value
 
 
+def _flat_top_json(plain: npt.NDArray[np.float32], axis: EnergyAxis) -> dict[str, float]:
+    """Fit how wide tops are; without noise, where they are at their flattest."""
+    scale = _scale_json(flat_top_widths(plain, axis), margin=MEASURED_MARGIN)
+    return scale | {"threshold": max(scale["threshold"], FLAT_TOP_LEAST)}
+
+
+def _statistics_json(
+    good: npt.NDArray[np.float32],
+    spoilt: dict[str, npt.NDArray[np.float32]],
+    axis: EnergyAxis,
+    components: int,
+) -> dict[str, Any]:
+    """Fit what `xnet_onnx.bundle.statistics.InputStatistics` holds."""
+    smooth = smoothed(good, axis)
+    space = fit_space(smooth, components)
+    scores, residual = space.project(smooth)
+    valid = _fit_gaussian(scores)
+    artefacts = []
+    for name, inputs in spoilt.items():
+        gaussian = _fit_gaussian(space.project(smoothed(inputs, axis))[0])
+        ratio = gaussian.log_density(scores) - valid.log_density(scores)
+        artefacts.append(
+            {"name": name, "reason": REASONS[name]}
+            | _gaussian_json(gaussian)
+            | _scale_json(ratio, ARTEFACT_ALARM, ARTEFACT_MARGIN if name in WITH_MARGIN else 1.0)
+        )
+    return {
+        "space": _space_json(space),
+        "distance": _scale_json(np.sqrt(np.mean(scores**2, axis=1)), margin=MEASURED_MARGIN),
+        "residual": _scale_json(residual, margin=MEASURED_MARGIN),
+        "valid": _gaussian_json(valid),
+        "artefacts": artefacts,
+    }
+
+
 def _distorted(
-    rows: list[Row], origins: FloatArray, preset: Preset, rng: np.random.Generator, seed: int
+    rows: list[Row],
+    origins: FloatArray,
+    preset: Preset,
+    rng: np.random.Generator,
+    seed: int,
+    draws: int = 2,
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Good spectra spoilt in the ways we have names for; noise comes after, as in a measurement."""
     axis, augmentation = preset.axis, preset.augmentation
     quiet = preset if augmentation is None else replace(preset, augmentation=replace(augmentation, noise=0.0))
-    some = domain_inputs(rows, origins, quiet, seed + 1, draws=2).astype(np.float64)
+    some = domain_inputs(rows, origins, quiet, seed + 1, draws).astype(np.float64)
     found = {}
     for name, low, high in SELF_ABSORPTION:
         strength = rng.uniform(low, high, size=(len(some), 1))

@@ -28,7 +28,7 @@ from xnet_onnx.edges import EDGES, SYMBOLS, Absorber
 from xnet_onnx.errors import BundleError, OutputError
 from xnet_onnx.files import write_bytes
 from xnet_onnx.inference.session import open_session
-from xnet_onnx.preprocess.align import SMOOTH_FWHM
+from xnet_onnx.preprocess.uniform import SMOOTH_FWHM
 from xnet_onnx.spectrum import EnergyAxis, FloatArray
 
 from ..data.descriptor import RadialGrid

@@ -1,7 +1,9 @@
 """Training spectra made to look measured ("The energy axis" in docs/design.md).
 
 Theory is sharper than experiment, the more so the further above the edge, its
-energy scale is a little short and its structure a little strong. Broadening,
+energy scale is a little short and its structure a little strong. Of the measured
+references, metals look as if broadened by a wide Gaussian; oxides by a narrow one
+and, above the edge, by the Lorentzian of a short lifetime. Broadening,
 stretch and alignment go together: a broadened spectrum has another edge
 position and another mean, and the runtime aligns a measured one on its own. So each
 spectrum is distorted in several ways beforehand, aligned by the runtime's own
@@ -26,7 +28,17 @@ from xnet_onnx.spectrum import EnergyAxis, FloatArray
 from ..data.sets import Row
 from .presets import Augmentation
 
-__all__ = ["Distortion", "augment", "broaden", "distort", "spectrum_bank"]
+__all__ = [
+    "GRID",
+    "Distortion",
+    "Shape",
+    "augment",
+    "broaden",
+    "distort",
+    "on_grid",
+    "operator_of",
+    "spectrum_bank",
+]
 
 STEP = 0.1
 #: Largest shift in eV: so much is kept below and above the axis.
@@ -42,6 +54,9 @@ NARROWEST = 0.3
 #: Different distortions that the variants are drawn from, and the share of them that is mild.
 DISTORTIONS = 96
 MILD, MILD_BROADENING, MILD_DAMPING = 0.2, 3.0, 4.0
+#: Share of the distortions with a Lorentzian, the largest Gaussian before it, and the range of energies above
+#: the edge over which it widens, in eV.
+LIFETIME, LIFETIME_BROADENING, ONSET = 0.5, 4.5, (6.0, 15.0)
 #: Where the structure begins to be scaled and where it is scaled in full, in eV above the edge position.
 AMPLITUDE_RAMP = (2.0, 8.0)
 #: Largest curvature of the background over 40 eV, strength of self-absorption and ripple, and range of
@@ -69,6 +84,29 @@ class Distortion:
     amplitude: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """How energies are smeared and stretched.
+
+    Parameters
+    ----------
+    broadening : float
+        FWHM of a Gaussian in eV, at and below the edge.
+    damping : float
+        FWHM in eV of what is added above it: a Gaussian, of that width 30 eV
+        above the edge, or with an `onset` a Lorentzian.
+    stretch : float
+        Factor on the energies above the edge.
+    onset : float
+        Energy above the edge in eV over which the Lorentzian grows to its width.
+    """
+
+    broadening: float
+    damping: float
+    stretch: float
+    onset: float = 0.0
+
+
 def distort(
     rows: Sequence[Row], origins: FloatArray, axis: EnergyAxis, distortion: Distortion
 ) -> npt.NDArray[np.float32]:
@@ -88,8 +126,8 @@ def distort(
     ndarray of float32, shape (n, axis.count)
         Model inputs; as calculated where a spectrum loses its edge.
     """
-    plain = _on_grid(rows, origins)
-    operator = _operator(distortion.broadening, distortion.damping, distortion.stretch)
+    plain = on_grid(rows, origins)
+    operator = operator_of(Shape(distortion.broadening, distortion.damping, distortion.stretch))
     aligned = align(GRID, plain @ operator.T.astype(np.float64), axis)
     lost = np.flatnonzero(np.isnan(aligned.values).any(axis=1))
     values = aligned.values
@@ -100,8 +138,19 @@ def distort(
     return np.asarray(values + (distortion.amplitude - 1.0) * ramp * (values - 1.0), dtype=np.float32)
 
 
-def _on_grid(rows: Sequence[Row], origins: FloatArray) -> FloatArray:
-    """Spectra on `GRID` from their own edge positions, shape (n, GRID.size)."""
+def on_grid(rows: Sequence[Row], origins: FloatArray) -> FloatArray:
+    """Put spectra on `GRID`, counted from their own edge positions.
+
+    Parameters
+    ----------
+    rows : sequence of Row, length n
+    origins : ndarray of float64, shape (n,)
+        Edge position of each in eV.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, GRID.size)
+    """
     return np.stack(
         [np.interp(GRID + origin, row.energy, row.mu) for row, origin in zip(rows, origins, strict=True)]
     )
@@ -158,23 +207,49 @@ def broaden(
     return grid, (1.0 - fraction) * stack[lower, columns] + fraction * stack[lower + 1, columns]
 
 
-def _operator(broadening: float, damping: float, stretch: float) -> npt.NDArray[np.float32]:
-    """Matrix that broadens, damps and stretches a spectrum on `GRID`, to multiply with from the left."""
-    width = np.hypot(max(broadening, NARROWEST), damping * np.clip(GRID / DAMPING_RANGE, 0.0, 1.5))
-    distance = GRID[:, np.newaxis] / stretch - GRID
-    weights = np.exp(-0.5 * (distance / (width[:, np.newaxis] * FWHM_TO_SIGMA)) ** 2)
+def operator_of(shape: Shape) -> npt.NDArray[np.float32]:
+    """Make the matrix that broadens, damps and stretches a spectrum on `GRID`.
+
+    Parameters
+    ----------
+    shape : Shape
+
+    Returns
+    -------
+    ndarray of float32, shape (GRID.size, GRID.size)
+        To multiply with from the left.
+    """
+    distance = GRID[:, np.newaxis] / shape.stretch - GRID
+    broadening = max(shape.broadening, NARROWEST)
+    if shape.onset:
+        half = 0.5 * shape.damping * np.clip(GRID / shape.onset, 0.0, 1.0)[:, np.newaxis]
+        half = np.maximum(half, 0.5 * NARROWEST)
+        weights = half**2 / (distance**2 + half**2)
+        gaussian = np.exp(-0.5 * ((GRID[:, np.newaxis] - GRID) / (broadening * FWHM_TO_SIGMA)) ** 2)
+        weights = weights @ (gaussian / gaussian.sum(axis=1, keepdims=True))
+    else:
+        width = np.hypot(broadening, shape.damping * np.clip(GRID / DAMPING_RANGE, 0.0, 1.5))
+        weights = np.exp(-0.5 * (distance / (width[:, np.newaxis] * FWHM_TO_SIGMA)) ** 2)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-def _distortions(augmentation: Augmentation, rng: np.random.Generator) -> list[tuple[float, float, float]]:
-    """Broadening, damping and stretch of each distortion."""
+def _distortions(augmentation: Augmentation, rng: np.random.Generator) -> list[Shape]:
+    """Draw the distortions that the variants are drawn from."""
     found = []
     for _ in range(DISTORTIONS):
         mild = rng.uniform() < MILD
         broadening = min(MILD_BROADENING, augmentation.broadening) if mild else augmentation.broadening
         damping = min(MILD_DAMPING, augmentation.damping) if mild else augmentation.damping
-        stretch = np.clip(rng.normal(augmentation.stretch_mean, augmentation.stretch), *STRETCH_RANGE)
-        found.append((rng.uniform(0.0, broadening), rng.uniform(0.0, damping), float(stretch)))
+        stretch = float(np.clip(rng.normal(augmentation.stretch_mean, augmentation.stretch), *STRETCH_RANGE))
+        shape = Shape(rng.uniform(0.0, broadening), rng.uniform(0.0, damping), stretch)
+        if augmentation.lifetime and rng.uniform() < LIFETIME:
+            shape = Shape(
+                rng.uniform(0.0, min(LIFETIME_BROADENING, augmentation.broadening)),
+                rng.uniform(0.0, augmentation.lifetime),
+                stretch,
+                onset=rng.uniform(*ONSET),
+            )
+        found.append(shape)
     return found
 
 
@@ -212,18 +287,18 @@ def spectrum_bank(
     rng = np.random.default_rng([seed, 4])
     margin = _margin(axis)
     wide = dataclasses.replace(axis, first=axis.first - margin * axis.step, count=axis.count + 2 * margin)
-    plain = _on_grid(rows, origins)
+    plain = on_grid(rows, origins)
     bank = np.empty((len(rows), augmentation.variants, wide.count), dtype=np.float32)
     bank[:, 0] = align(GRID, plain, wide).values
     distortions = _distortions(augmentation, rng)
     drawn = rng.integers(DISTORTIONS, size=(len(rows), augmentation.variants))
     drawn[:, 0] = -1
     single = plain.astype(np.float32)
-    for number, distortion in enumerate(distortions):
+    for number, shape in enumerate(distortions):
         chosen, variant = np.nonzero(drawn == number)
         if chosen.size == 0:
             continue
-        aligned = align(GRID, (single[chosen] @ _operator(*distortion).T).astype(np.float64), wide)
+        aligned = align(GRID, (single[chosen] @ operator_of(shape).T).astype(np.float64), wide)
         lost = np.isnan(aligned.values).any(axis=1, keepdims=True)
         bank[chosen, variant] = np.where(lost, bank[chosen, 0], aligned.values)
     return bank

@@ -81,6 +81,9 @@ class Augmentation:
     damage : float
         Probability of each of: a curved background, self-absorption, clipping,
         a ripple.
+    lifetime : float
+        Largest FWHM in eV of the Lorentzian that half of the variants are broadened with above the edge, in
+        place of a Gaussian that widens: a photoelectron of so much energy does not live long.
     """
 
     variants: int
@@ -93,6 +96,7 @@ class Augmentation:
     slope: float
     noise: float
     damage: float
+    lifetime: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,7 @@ DEFAULT = Preset(
         slope=0.02,
         noise=0.008,
         damage=0.05,
+        lifetime=8.0,
     ),
     relative_loss=True,
     shares=(("mineral", 0.5), ("molecule", 0.3), ("built", 0.2)),

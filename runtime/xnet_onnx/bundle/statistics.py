@@ -373,17 +373,40 @@ class Property:
 
 
 @dataclass(frozen=True, eq=False)
-class Domain:
-    """The statistics of the training spectra."""
+class InputStatistics:
+    """The statistics of model inputs: of good ones, and of those spoilt in known ways."""
 
     space: Space
     distance: Scale
     residual: Scale
     valid: Gaussian
     artefacts: tuple[Artefact, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """The statistics of the training spectra.
+
+    Parameters
+    ----------
+    inputs : InputStatistics
+    peaked : InputStatistics or None
+        Of spectra that are counted from a pre-edge peak, which have all else
+        some 10 eV later; None where too few were trained on.
+    features : Space or None
+    feature_distance : Scale or None
+    properties : tuple of Property
+    flat_top : Scale or None
+        Of the width of what is as high as the highest point; None for a bundle that was calibrated before
+        this was looked at.
+    """
+
+    inputs: InputStatistics
+    peaked: InputStatistics | None
     features: Space | None
     feature_distance: Scale | None
     properties: tuple[Property, ...]
+    flat_top: Scale | None = None
 
 
 def parse_domain(value: dict[str, Any], count: int) -> Domain:
@@ -404,8 +427,6 @@ def parse_domain(value: dict[str, Any], count: int) -> Domain:
     KeyError, TypeError, ValueError
         If it is not as `xnet_exporter.calibrate.domain.fit_domain` writes it.
     """
-    space_value = value["space"]
-    components = len(space_value["components"])
 
     def space(data: dict[str, Any], size: int, parts: int) -> Space:
         found = Space(
@@ -417,7 +438,7 @@ def parse_domain(value: dict[str, Any], count: int) -> Domain:
             raise ValueError("a scale that is not above zero")
         return found
 
-    def gaussian(data: dict[str, Any]) -> Gaussian:
+    def gaussian(data: dict[str, Any], components: int) -> Gaussian:
         return Gaussian(
             _finite(data["mean"], (components,)),
             _finite(data["precision"], (components, components)),
@@ -436,18 +457,28 @@ def parse_domain(value: dict[str, Any], count: int) -> Domain:
             raise ValueError(f"the property {found.name[:40]!r}")
         return found
 
-    features = value.get("features")
+    def statistics(data: dict[str, Any]) -> InputStatistics:
+        parts = len(data["space"]["components"])
+        return InputStatistics(
+            space=space(data["space"], count, parts),
+            distance=scale(data["distance"]),
+            residual=scale(data["residual"]),
+            valid=gaussian(data["valid"], parts),
+            artefacts=tuple(
+                Artefact(str(d["name"]), gaussian(d, parts), scale(d), str(d["reason"]))
+                for d in data["artefacts"]
+            ),
+        )
+
+    features, peaked = value.get("features"), value.get("peaked")
     return Domain(
-        space=space(space_value, count, components),
-        distance=scale(value["distance"]),
-        residual=scale(value["residual"]),
-        valid=gaussian(value["valid"]),
-        artefacts=tuple(
-            Artefact(str(d["name"]), gaussian(d), scale(d), str(d["reason"])) for d in value["artefacts"]
-        ),
+        # Bundles calibrated before there were two kinds have the statistics of all in this place.
+        inputs=statistics(value.get("inputs", value)),
+        peaked=None if peaked is None else statistics(peaked),
         features=None
         if features is None
         else space(features, len(features["centre"]), len(features["components"])),
         feature_distance=None if features is None else scale(features),
         properties=tuple(known(d) for d in value["properties"]),
+        flat_top=scale(value["flat_top"]) if "flat_top" in value else None,
     )

@@ -12,33 +12,23 @@ that ends 50 eV above its edge gives the same input as a long one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import CoverageError, EdgeError, SpectrumError
-from ..numerics import gaussian_kernel
 from ..spectrum import EnergyAxis, FloatArray
+from .rise import Rise, positions
 from .rows import Grids
+from .uniform import smoothed
 
 __all__ = ["Aligned", "align", "align_one", "half_step_energy"]
 
-SMOOTH_FWHM = 1.0
-GRID_STEP = 0.1
 MAX_GAP = 5.0
 MAX_EDGE_GAP = 2.5
 #: Over the last few eV of the axis a scan may go on in long steps to its end.
 LAST_FEW, LONG_STEP = 4.9, 25.0
-#: Where the edge position is looked for, in eV around the energy where the edge is known to be.
-SEARCH_WINDOW = 60.0
-#: A pre-edge peak rises through half of the edge step and falls again, below this share of it; the shoulder
-#: of a metal does not. Between its rise and that through the level of the axis lie more than so many eV.
-HALF, FALLEN, NARROW = 0.5, 0.42, 3.0
-SCALE_ITERATIONS = 8
-SCALE_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,24 +79,8 @@ def align(
     if k == 0:
         return Aligned(np.empty((0, axis.count), dtype=np.float32), np.empty(0), np.empty(0), {})
     grids = energy if isinstance(energy, Grids) else Grids.shared(energy)
-    starts, smooth = _smoothed(grids, mu, near)
-    edge = _Rise(starts, smooth)
-    # A spectrum to be scaled may be on any scale: its highest point is a start that it always rises through.
-    scale = np.ones(k) if axis.scale_range is None else 0.7 * edge.highest
-    edge_position, found = edge.position(axis.level, scale)
-    start = edge_position
-    if axis.scale_range is not None:
-        integral = _Integral(grids, mu)
-        done = np.zeros(k, dtype=bool)
-        for _ in range(SCALE_ITERATIONS):
-            before = scale
-            # A spectrum that is done stays, so that none depends on which others it comes with.
-            scale = np.where(done, before, integral.means(edge_position, axis.scale_range))
-            edge_position, found = edge.position(axis.level, scale)
-            done |= (np.abs(scale - before) <= SCALE_TOLERANCE * np.abs(scale)) | ~found
-            if done.all():
-                break
-        found &= np.isfinite(scale) & (scale > 0.0)
+    starts, smooth = smoothed(grids, mu, near)
+    edge_position, scale, found = positions(grids, mu, axis, starts, smooth)
     errors: dict[int, SpectrumError] = {
         int(i): EdgeError(
             f"the normalised spectrum runs from {smooth[i].min():.2f} to {smooth[i].max():.2f} and never "
@@ -117,9 +91,9 @@ def align(
     }
     if axis.scale_range is not None and axis.kind == "edge":
         # A scan that does not reach the range of the scale has no scale: that is what is wrong with it.
-        for i in (~found & np.isfinite(start)).nonzero()[0].tolist():
+        for i in (~found & np.isfinite(edge_position)).nonzero()[0].tolist():
             try:
-                _check_coverage(grids.one(i), axis, float(start[i]))
+                _check_coverage(grids.one(i), axis, float(edge_position[i]))
             except CoverageError as error:
                 errors[i] = error
     edge_position = np.where(found, edge_position, np.nan)
@@ -189,233 +163,14 @@ def half_step_energy(energy: FloatArray, flat: FloatArray) -> float:
     EdgeError
         If the spectrum does not rise through 0.5.
     """
-    starts, smooth = _smoothed(Grids.shared(energy), flat[np.newaxis], None)
-    energies, found = _Rise(starts, smooth).through(np.array([0.5]))
+    starts, smooth = smoothed(Grids.shared(energy), flat[np.newaxis], None)
+    energies, found = Rise(starts, smooth).through(np.array([0.5]))
     if not found[0]:
         raise EdgeError(
             f"the normalised spectrum runs from {smooth.min():.2f} to {smooth.max():.2f} and never rises "
             "through 0.5; expected an absorption edge: check the column and the scan's range"
         )
     return float(energies[0])
-
-
-class _Rise:
-    """Where rows on grids of 0.1 eV, which begin at `starts`, first rise through a height of their own."""
-
-    def __init__(self, starts: FloatArray, smooth: FloatArray) -> None:
-        self.starts, self.smooth = starts, smooth
-        self.rows = np.arange(len(smooth))
-        self.top = np.maximum.accumulate(smooth, axis=1)
-        self.highest = self.top[:, -1]
-        self.seen = slice(0, smooth.shape[1])
-
-    def position(self, level: float, scale: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-        """Where rows on scales (k,) rise through a level, or their pre-edge peaks through half."""
-        at, found = self.through(level * scale)
-        if level <= HALF:
-            return at, found
-        half, rises = self.through(HALF * scale)
-        apart = np.flatnonzero(found & rises & (at - half > NARROW))
-        if apart.size:
-            first = ((half[apart] - self.starts[apart]) / GRID_STEP).astype(np.int64)
-            size = ((at[apart] - half[apart]) / GRID_STEP).astype(np.int64)
-            offsets = np.arange(2, int(size.max()) + 1)
-            places = np.minimum(first[:, np.newaxis] + offsets, self.smooth.shape[1] - 1)
-            falls = self.smooth[apart[:, np.newaxis], places] < FALLEN * scale[apart, np.newaxis]
-            peaked = apart[(falls & (offsets <= size[:, np.newaxis])).any(axis=1)]
-            at[peaked] = half[peaked]
-        return at, found
-
-    def through(self, heights: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-        """Energies (k,), NaN without a rise, and whether there is one."""
-        if len(heights) == 1:
-            first = np.array([int(self.top[0].searchsorted(heights[0])) - 1])
-        else:
-            first = self._last_below(heights)
-        found = first < self.smooth.shape[1] - 1
-        if (first < 0).any() or np.isnan(heights).any():
-            # What begins above its height falls first.
-            below = self.smooth < heights[:, np.newaxis]
-            rising = below[:, :-1] & ~below[:, 1:]
-            first = rising.argmax(axis=1)
-            found = rising[self.rows, first]
-        first = np.where(found, first, 0)
-        low, high = self.smooth[self.rows, first], self.smooth[self.rows, first + 1]
-        share = (heights - low) / np.where(found, high - low, 1.0)
-        return np.where(found, self.starts + GRID_STEP * (first + share), np.nan), found
-
-    def _last_below(self, heights: FloatArray) -> npt.NDArray[np.int64]:
-        """Where rows were last below their heights before they rise; looked for near the last time's."""
-        top = self.top[:, self.seen]
-        if not ((top[:, 0] < heights) & (top[:, -1] >= heights)).all():
-            self.seen, top = slice(0, self.top.shape[1]), self.top
-        first = self.seen.start - 1 + (top < heights[:, np.newaxis]).sum(axis=1)
-        low, high = int(first.min()) - MARGIN, int(first.max()) + MARGIN
-        self.seen = slice(max(0, low), min(high, self.top.shape[1]))
-        return np.asarray(first)
-
-
-class _Integral:
-    """Integrals of piecewise linear spectra, mu (k, n)."""
-
-    def __init__(self, grids: Grids, mu: FloatArray) -> None:
-        self.grids, self.energy = grids, grids.energy
-        self.own = len(self.energy) > 1
-        self.mu, self.rows = mu, np.arange(len(mu))[:, np.newaxis]
-        self.grid_of = self.rows if self.own else np.zeros_like(self.rows)
-        self.steps = self.energy[:, 1:] - self.energy[:, :-1]
-        self.area = np.zeros_like(mu)
-        np.cumsum(0.5 * self.steps * (mu[:, 1:] + mu[:, :-1]), axis=1, out=self.area[:, 1:])
-
-    def means(self, origins: FloatArray, scale_range: tuple[float, float]) -> FloatArray:
-        """Means (k,) over a range counted from their origins; NaN without an origin."""
-        first, last = self.energy[:, :1], self.grids.last[:, np.newaxis]
-        known = np.isfinite(origins)
-        at = np.where(known, origins, first[:, 0])[:, np.newaxis] + np.array(scale_range)
-        at = np.minimum(np.maximum(at, first), last)
-        if self.own:
-            left = (self.energy[:, np.newaxis, :] <= at[:, :, np.newaxis]).sum(axis=2) - 1
-        else:
-            left = self.energy[0].searchsorted(at, side="right") - 1
-        left = np.minimum(left, self.energy.shape[1] - 2)
-        part = at - self.energy[self.grid_of, left]
-        value = self.mu[self.rows, left]
-        slope = (self.mu[self.rows, left + 1] - value) / self.steps[self.grid_of, left]
-        until = self.area[self.rows, left] + part * (value + 0.5 * slope * part)
-        mean = (until[:, 1] - until[:, 0]) / (scale_range[1] - scale_range[0])
-        return np.where(known, mean, np.nan)
-
-
-#: From so many spectra on one grid, a matrix is made of what is done to each of them.
-MANY = 16
-#: Points of the uniform grid around the last rises in which the next are looked for first.
-MARGIN = 32
-#: Points of the uniform grid that go through one product: a block sees few energies of the scan.
-BLOCK = 64
-
-
-def _smoothed(grids: Grids, mu: FloatArray, near: FloatArray | None) -> tuple[FloatArray, FloatArray]:
-    """Spectra on uniform grids of 0.1 eV, smoothed with a Gaussian of 1 eV: starts (k,), rows (k, m)."""
-    windows = _windows(grids, near, len(mu))
-    alike: dict[tuple[int, int], list[int]] = {}
-    for i, window in enumerate(windows if len(grids.energy) == 1 else ()):
-        alike.setdefault(window, []).append(i)
-    done = [
-        (rows, _by_matrix(grids.energy[0, start:stop], mu[rows, start:stop]))
-        for (start, stop), rows in alike.items()
-        if len(rows) >= MANY
-    ]
-    by_matrix = {i for rows, _ in done for i in rows}
-    lone = [i for i in range(len(mu)) if i not in by_matrix]
-    if lone:
-        chosen = np.array(lone)
-        rows, sizes = _uniform(grids.take(chosen), mu[chosen], np.array([windows[i] for i in lone]))
-        done.append((lone, _convolved(rows, sizes)))
-    first = [start for start, _ in windows]
-    return grids.at(np.array(first)), _together(done, len(mu))
-
-
-def _windows(grids: Grids, near: FloatArray | None, count: int) -> list[tuple[int, int]]:
-    """Points of each spectrum, from and to, between which its edge position is looked for."""
-    if near is None:
-        return [(0, size) for size in np.broadcast_to(grids.size, count).tolist()]
-    first = (grids.energy < near[:, np.newaxis] - SEARCH_WINDOW).sum(axis=1)
-    last = (grids.energy <= near[:, np.newaxis] + SEARCH_WINDOW).sum(axis=1)
-    return list(zip(first.tolist(), last.tolist(), strict=True))
-
-
-def _uniform(grids: Grids, mu: FloatArray, windows: npt.NDArray[np.int64]) -> tuple[FloatArray, list[int]]:
-    """Windows (k, 2) of spectra on grids of 0.1 eV, (k, m), held beyond their ends, and their lengths."""
-    starts, ends = grids.at(windows[:, 0]), grids.at(windows[:, 1] - 1)
-    sizes = ((ends - starts) / GRID_STEP).astype(np.int64)[:, np.newaxis] + 1
-    count, x = int(sizes.max()), grids.energy - starts[:, np.newaxis]
-    # Lines through each point and the next, as values at the start and slopes.
-    slopes = np.zeros_like(x)
-    slopes[:, :-1] = (mu[:, 1:] - mu[:, :-1]) / (grids.energy[:, 1:] - grids.energy[:, :-1])
-    values = mu - slopes * x
-    # So many points of the uniform grid lie before each point: from it to the next, its line is followed.
-    before = np.minimum(np.maximum(np.ceil(x / GRID_STEP), 0), sizes).astype(np.int64)
-    before = np.append(np.where(before < sizes, before, count), np.full((len(x), 1), count), axis=1)
-    line = np.repeat(np.arange(x.size), (before[:, 1:] - before[:, :-1]).ravel()).reshape(len(x), count)
-    offsets = GRID_STEP * np.minimum(np.arange(count), sizes - 1)
-    return values.ravel()[line] + slopes.ravel()[line] * offsets, sizes[:, 0].tolist()
-
-
-def _by_matrix(energy: FloatArray, mu: FloatArray) -> FloatArray:
-    """Spectra of one grid, mu (k, n), on a uniform one and smoothed."""
-    smooth = np.empty((len(mu), _points(energy)))
-    for out, seen, matrix in _smoother(energy.tobytes()):
-        np.matmul(mu[:, seen], matrix, out=smooth[:, out])
-    return smooth
-
-
-def _together(parts: list[tuple[list[int], FloatArray]], count: int) -> FloatArray:
-    """Parts of different lengths in one array; beyond its end a row is held."""
-    if len(parts) == 1:
-        return parts[0][1]
-    together = np.empty((count, max(part.shape[1] for _, part in parts)))
-    for rows, part in parts:
-        together[rows, : part.shape[1]] = part
-        together[rows, part.shape[1] :] = part[:, -1:]
-    return together
-
-
-def _points(energy: FloatArray) -> int:
-    """Points of the uniform grid over a scan."""
-    return int((energy[-1] - energy[0]) / GRID_STEP) + 1
-
-
-def _convolved(rows: FloatArray, sizes: Sequence[int]) -> FloatArray:
-    """Rows on a grid of 0.1 eV, smoothed; held at their starts, and from their sizes on."""
-    kernel = _kernel()
-    half, (k, m) = kernel.size // 2, rows.shape
-    padded = np.empty((k, m + 2 * half))
-    padded[:, half : half + m] = rows
-    padded[:, :half], padded[:, half + m :] = rows[:, :1], rows[:, -1:]
-    smooth = np.empty((k, m))
-    if k < MANY:
-        for made, row in zip(smooth, padded, strict=True):
-            made[:] = np.convolve(row, kernel, mode="valid")
-    else:
-        band = _band()
-        for start in range(0, m, BLOCK):
-            stop = min(start + BLOCK, m)
-            seen = padded[:, start : stop + 2 * half]
-            np.matmul(seen, band[: stop - start + 2 * half, : stop - start], out=smooth[:, start:stop])
-    if min(sizes) < m:
-        for made, size in zip(smooth, sizes, strict=True):
-            made[size:] = made[size - 1]
-    return smooth
-
-
-@lru_cache(maxsize=1)
-def _kernel() -> FloatArray:
-    """Make the Gaussian that spectra are smoothed with."""
-    return gaussian_kernel(SMOOTH_FWHM, GRID_STEP)
-
-
-@lru_cache(maxsize=1)
-def _band() -> FloatArray:
-    """Make the matrix of a convolution for `BLOCK` points, to multiply rows with from the left."""
-    kernel = _kernel()
-    band = np.zeros((BLOCK + kernel.size - 1, BLOCK))
-    for i in range(BLOCK):
-        band[i : i + kernel.size, i] = kernel
-    return band
-
-
-@lru_cache(maxsize=64)
-def _smoother(energy: bytes) -> list[tuple[slice, slice, FloatArray]]:
-    """Make blocks of the matrix of interpolation and smoothing: points made, energies seen, matrix."""
-    x = np.frombuffer(energy)
-    whole = _convolved(*_uniform(Grids.shared(x), np.eye(x.size), np.array([[0, x.size]] * x.size)))
-    blocks = []
-    for start in range(0, whole.shape[1], BLOCK):
-        out = slice(start, min(start + BLOCK, whole.shape[1]))
-        seen = np.flatnonzero(whole[:, out].any(axis=1))
-        used = slice(int(seen[0]), int(seen[-1]) + 1)
-        blocks.append((out, used, np.ascontiguousarray(whole[used, out])))
-    return blocks
 
 
 def _covered(grids: Grids, axis: EnergyAxis, origins: FloatArray) -> npt.NDArray[np.bool_]:

@@ -1,6 +1,6 @@
 """How unlike the training spectra is this one?
 
-Three scores of the same question, each with a threshold that a stated share of
+Four scores of the same question, each with a threshold that a stated share of
 good spectra passes:
 
 - the model input, lightly smoothed against noise, in the space of the principal
@@ -10,9 +10,12 @@ good spectra passes:
   those of the training spectra;
 - named artefacts: is it better described as a training spectrum, or as one damped
   by self-absorption, flattened, or broadened far beyond any beamline?
+- its highest point: is more of it just as high than of any compound, as where a
+  detector is saturated?
 
 Each gives 0 for a typical training spectrum and 1 at its threshold; the
-score is the largest.
+score is the largest. A spectrum that is counted from its pre-edge peak, as
+chromate's, is compared with others of its kind only.
 """
 
 from __future__ import annotations
@@ -23,13 +26,26 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from ..bundle.statistics import Domain
+from ..bundle.statistics import Domain, InputStatistics
 from ..inference.sensitivity import broadening_matrix
 from ..spectrum import EnergyAxis, FloatArray
 
-__all__ = ["DomainScores", "describe", "domain_scores", "domain_of", "smoothed"]
+__all__ = [
+    "DomainScores",
+    "describe",
+    "domain_of",
+    "domain_scores",
+    "falls_again",
+    "flat_top_widths",
+    "smoothed",
+]
 
 SMOOTHING = 1.5
+#: What falls below this share of its scale, so many eV after where it is counted from, is counted from a
+#: pre-edge peak.
+FALLEN, FALLEN_FROM, FALLEN_TO = 0.46, 1.0, 12.0
+#: What is within this of the highest point is as high.
+AS_HIGH = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +106,7 @@ RESIDUAL = (
     "The spectrum has structure that no training spectrum has: a glitch, another element's edge, or a "
     "kind of compound that was not trained on?"
 )
+FLAT_TOP = "The spectrum is cut off at a height, as by a saturated detector."
 #: The score of what statistics that overflow can say nothing about.
 UNKNOWN = 1e6
 FEATURES = "The spectrum combines features as no training spectrum does."
@@ -175,12 +192,15 @@ def domain_of(
     each = domain_scores(domain, axis, inputs, features)
     properties = describe(inputs, axis)
     # In the order in which they are told.
-    unusual = [(each[artefact.name] > 1.0, artefact.reason) for artefact in domain.artefacts]
+    artefacts = domain.inputs.artefacts + (() if domain.peaked is None else domain.peaked.artefacts)
+    told = {artefact.name: artefact.reason for artefact in artefacts}
+    unusual = [(each[name] > 1.0, reason) for name, reason in told.items()]
     for known in domain.properties:
         below, above = MEANING[known.name]
         value = properties[known.name]
         unusual += [(~(value >= known.low), below), (value > known.high, above)]
-    for name, sentence in (("distance", DISTANT), ("residual", RESIDUAL), ("features", FEATURES)):
+    looks = (("distance", DISTANT), ("residual", RESIDUAL), ("features", FEATURES), ("flat_top", FLAT_TOP))
+    for name, sentence in looks:
         if name in each:
             unusual.append((each[name] > 1.0, sentence))
     reasons: list[list[str]] = [[] for _ in range(len(inputs))]
@@ -229,17 +249,68 @@ def domain_scores(
     Returns
     -------
     dict of str to ndarray, shape (batch,)
-        "distance", "residual", "features" and the name of each artefact.
+        "distance", "residual", "features", "flat_top" and the name of each artefact.
     """
-    scores, residual = domain.space.project(smoothed(inputs, axis))
-    each = {
-        "distance": domain.distance(np.sqrt(np.mean(scores**2, axis=1))),
-        "residual": domain.residual(residual),
-    }
-    valid = domain.valid.log_density(scores)
-    for artefact in domain.artefacts:
-        each[artefact.name] = artefact.scale(artefact.gaussian.log_density(scores) - valid)
+    smooth = smoothed(inputs, axis)
+    if domain.peaked is None:
+        each = _input_scores(domain.inputs, smooth)
+    else:
+        peaked = falls_again(inputs, axis)
+        each = {}
+        for statistics, rows in ((domain.inputs, ~peaked), (domain.peaked, peaked)):
+            for name, values in _input_scores(statistics, smooth[rows]).items():
+                # What one kind has no statistics of cannot be said of it.
+                each.setdefault(name, np.zeros(len(inputs)))[rows] = values
+    if domain.flat_top is not None:
+        each["flat_top"] = domain.flat_top(flat_top_widths(inputs, axis))
     if features is not None and domain.features is not None and domain.feature_distance is not None:
         projected, _ = domain.features.project(np.asarray(features, dtype=np.float64))
         each["features"] = domain.feature_distance(np.sqrt(np.mean(projected**2, axis=1)))
     return each
+
+
+def _input_scores(statistics: InputStatistics, smooth: FloatArray) -> dict[str, FloatArray]:
+    """Scores of smoothed model inputs (batch, axis.count): all but that of the features."""
+    scores, residual = statistics.space.project(smooth)
+    each = {
+        "distance": statistics.distance(np.sqrt(np.mean(scores**2, axis=1))),
+        "residual": statistics.residual(residual),
+    }
+    valid = statistics.valid.log_density(scores)
+    for artefact in statistics.artefacts:
+        each[artefact.name] = artefact.scale(artefact.gaussian.log_density(scores) - valid)
+    return each
+
+
+def falls_again(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> npt.NDArray[np.bool_]:
+    """Which model inputs are counted from a pre-edge peak (`xnet_onnx.preprocess.rise`).
+
+    Parameters
+    ----------
+    inputs : ndarray of float32, shape (batch, axis.count)
+    axis : EnergyAxis
+
+    Returns
+    -------
+    ndarray of bool, shape (batch,)
+    """
+    energy = axis.from_edge()
+    soon = (energy >= FALLEN_FROM) & (energy <= FALLEN_TO)
+    return np.asarray(inputs[:, soon].min(axis=1) < FALLEN)
+
+
+def flat_top_widths(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> FloatArray:
+    """How much of each model input is as high as its highest point.
+
+    Parameters
+    ----------
+    inputs : ndarray of float32, shape (batch, axis.count)
+    axis : EnergyAxis
+
+    Returns
+    -------
+    ndarray of float64, shape (batch,)
+        In eV, over one place or several.
+    """
+    high = inputs >= inputs.max(axis=1, keepdims=True) - AS_HIGH
+    return np.asarray(axis.step * np.count_nonzero(high, axis=1), dtype=np.float64)
