@@ -166,8 +166,7 @@ def _legend(
         label_text_color=palette.text,
         label_text_font_size="9pt",
         padding=2,
-        spacing=0,
-        **more,
+        **{"spacing": 0} | more,
     )
     made.add_layout(legend, place)
     return made
@@ -215,7 +214,7 @@ def _measured(palette: Palette) -> Any:
         _line(made, "post-edge line", palette.line, 1, "dashed"),
     ]
     items = [(each.name, [each]) for each in drawn]
-    return _legend(made, items, palette, "below", location="center", orientation="horizontal")
+    return _legend(made, items, palette, "below", location="center", orientation="horizontal", spacing=12)
 
 
 def make_series(palette: Palette) -> Any:
