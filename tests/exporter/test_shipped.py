@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from xnet_exporter.calibrate.domain import domain_inputs
+from xnet_exporter.calibrate.intervals import BAND_SHARES, SHELL_SHARES
 from xnet_exporter.data.record import split_rows
 from xnet_exporter.data.sets import TrainingSet, read_training_sets, select_axis
 from xnet_exporter.evaluate.evaluation import (
@@ -93,22 +94,45 @@ def held(bundle: Bundle, made_from: TrainingSet) -> Held:
     return inputs, np.tile(absorbers_of(rows.rows), 2), targets, [row.group for row in rows.rows] * 2
 
 
-def test_coverage_on_held_out_compositions(bundle: Bundle, held: Held) -> None:
+@pytest.fixture(scope="session")
+def held_kinds(bundle: Bundle, made_from: TrainingSet) -> np.ndarray:
+    """The kind of compound of each held-out input."""
+    return np.array([row.kind for row in held_out_rows(bundle, made_from)[0].rows] * 2)
+
+
+def test_coverage_on_held_out_compositions(bundle: Bundle, held: Held, held_kinds: np.ndarray) -> None:
     """The coverage is within 2 points of nominal, as a hypothesis.
 
-    Rejected at the 1 % level, with the standard error of whole compositions.
+    Rejected at the 1 % level, with the standard error of whole compositions. Kinds of compound count
+    as the calibration has them count: the first shell's interval is made to hold for real molecules too,
+    and is therefore wide for assembled complexes, of which there are most.
     """
-    found = trust(run_held_out(bundle, *held[:3]), *held[2:])["coverage"]
+    inputs, absorbers, targets, groups = held
+    kinds = {
+        kind: trust(
+            run_held_out(bundle, inputs[at], absorbers[at], targets[at]),
+            targets[at],
+            [groups[i] for i in np.flatnonzero(at)],
+        )["coverage"]
+        for kind in sorted(set(held_kinds.tolist()))
+        if (at := held_kinds == kind).any()
+    }
+    assert len(kinds) == 3
     for level in ("0.5", "0.8", "0.9", "0.95"):
-        for what in ("band", "first_shell"):
-            seen = found[level][what]
+        for what, shares in (("band", BAND_SHARES), ("first_shell", SHELL_SHARES)):
+            weights = np.array([shares.get(kind, 1.0) for kind in kinds])
+            weights /= weights.sum()
+            percent = weights @ [found[level][what]["percent"] for found in kinds.values()]
+            error = np.hypot.reduce(
+                weights * [found[level][what]["standard_error"] for found in kinds.values()]
+            )
             # Out of bag, a third of the members speak: with all of them the bands of G2 hold a little more
             # than they promise, which is the side to err on.
-            short = 100 * float(level) - seen["percent"]
+            short = 100 * float(level) - percent
             excess = (short if what == "band" else abs(short)) - 2.0
-            assert excess < 2.58 * seen["standard_error"], (level, what, seen)
+            assert excess < 2.58 * error, (level, what, percent, error)
             # The test has power: it would notice the paper's 64 % for 95 %.
-            assert seen["standard_error"] < 6.0
+            assert error < 6.0
 
 
 def test_false_alarms_are_rare(bundle: Bundle, held: Held) -> None:
