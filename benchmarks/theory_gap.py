@@ -21,7 +21,7 @@ import numpy as np
 
 from xnet_exporter.data.measured import measured_references
 from xnet_exporter.data.sets import Row, read_training_sets, select_axis
-from xnet_exporter.train.augment import AMPLITUDE_RAMP, GRID, Shape, on_grid, operator_of
+from xnet_exporter.train.augment import GRID, Distortion, amplitude_ramp, on_grid, operator_of
 from xnet_onnx import load_bundle
 from xnet_onnx.preprocess.align import align
 from xnet_onnx.preprocess.prepare import prepare_many
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 STRETCHES = (0.98, 1.0, 1.02, 1.04, 1.06, 1.08, 1.11)
 FAMILIES = {
     "Gaussian": [
-        Shape(broadening, damping, stretch)
+        Distortion(broadening, damping, stretch)
         for broadening, damping, stretch in itertools.product(
             (0.0, 1.5, 3.0, 4.5, 6.5), (0.0, 4.0, 8.0, 11.0), STRETCHES
         )
     ],
     "Lorentzian": [
-        Shape(broadening, damping, stretch, onset)
+        Distortion(broadening, damping, stretch, onset=onset)
         for broadening, damping, stretch, onset in itertools.product(
             (0.0, 1.5, 3.0, 4.5), (2.0, 4.0, 6.0, 8.0), STRETCHES, (8.0, 15.0)
         )
@@ -51,17 +51,20 @@ MOVED, AMPLITUDES = 5, (0.4, 1.5)
 SITES = 3
 
 
-def nearest_shape(
-    measured: FloatArray, axis: EnergyAxis, row: Row, origin: float, operators: list[tuple[Shape, FloatArray]]
-) -> tuple[float, Shape]:
-    """The least root mean square of what is left of a measured input, and the shape that it took."""
+def nearest_distortion(
+    measured: FloatArray,
+    axis: EnergyAxis,
+    row: Row,
+    origin: float,
+    operators: list[tuple[Distortion, FloatArray]],
+) -> tuple[float, Distortion]:
+    """The least root mean square of what is left of a measured input, and the distortion that it took."""
     wide = replace(axis, first=axis.first - MOVED * axis.step, count=axis.count + 2 * MOVED)
     plain = on_grid([row], np.array([origin]))
     found = align(GRID, np.concatenate([plain @ matrix.T for _, matrix in operators]), wide).values
     energy = axis.energies()
     weight = np.where(energy > -3.0, 1.0, 0.3)
-    start, full = AMPLITUDE_RAMP
-    ramp = np.clip((energy - start) / (full - start), 0.0, 1.0)
+    ramp = amplitude_ramp(axis)
     best = (np.inf, operators[0][0])
     for move in range(2 * MOVED + 1):
         values = found[:, move : move + axis.count].astype(np.float64)
@@ -86,8 +89,8 @@ def main() -> None:
     references = measured_references(*given.measured)
     inputs = prepare_many([item.spectrum for item in references], bundle)
     families = {
-        name: [(shape, operator_of(shape).astype(np.float64)) for shape in shapes]
-        for name, shapes in FAMILIES.items()
+        name: [(each, operator_of(each).astype(np.float64)) for each in distortions]
+        for name, distortions in FAMILIES.items()
     }
     print("| phase | " + " | ".join(f"{name}: left | took" for name in families) + " |")
     print("|---|" + "---|---|" * len(families))
@@ -103,11 +106,11 @@ def main() -> None:
             continue
         cells = []
         for name, operators in families.items():
-            tried = [nearest_shape(ready.values, bundle.axis, *site, operators) for site in sites]
-            rms, shape = min(tried, key=lambda pair: pair[0])
+            tried = [nearest_distortion(ready.values, bundle.axis, *site, operators) for site in sites]
+            rms, took = min(tried, key=lambda pair: pair[0])
             left[name].append(rms)
             cells.append(
-                f"{rms:.3f} | {shape.broadening:g} and {shape.damping:g} eV, stretched by {shape.stretch:g}"
+                f"{rms:.3f} | {took.broadening:g} and {took.damping:g} eV, stretched by {took.stretch:g}"
             )
         print(f"| {item.phase} | " + " | ".join(cells) + " |", flush=True)
     both = np.minimum(*left.values())

@@ -19,7 +19,7 @@ from xnet_exporter.calibrate.intervals import calibrate
 from xnet_exporter.data.sets import Row, TrainingSet, read_training_set, select_axis
 from xnet_exporter.evaluate.evaluation import HeldOut, evaluate, metrics
 from xnet_exporter.export.graphs import SingleMember, fold_batch_norm, members_to_onnx, to_onnx
-from xnet_exporter.train.augment import GRID, Shape, augment, broaden, operator_of, spectrum_bank
+from xnet_exporter.train.augment import GRID, Distortion, augment, broaden, operator_of, spectrum_bank
 from xnet_exporter.train.fit import _order
 from xnet_exporter.train.networks import Ensemble
 from xnet_exporter.train.presets import PRESETS, preset_from_dict
@@ -247,8 +247,8 @@ def width_at(operator: np.ndarray, energy: float) -> float:
 
 
 def test_a_lifetime_broadens_above_the_edge_only() -> None:
-    gaussian = operator_of(Shape(2.0, 0.0, 1.0))
-    lifetime = operator_of(Shape(2.0, 6.0, 1.0, onset=10.0))
+    gaussian = operator_of(Distortion(2.0, 0.0, 1.0))
+    lifetime = operator_of(Distortion(2.0, 6.0, 1.0, onset=10.0))
     np.testing.assert_allclose(lifetime @ np.ones(GRID.size), 1.0, atol=1e-5)
     assert width_at(lifetime, -5.0) == pytest.approx(width_at(gaussian, -5.0), abs=0.5)
     # A Gaussian of 2 eV and a Lorentzian of 6 eV are a Voigt profile (Olivero and Longbothum).

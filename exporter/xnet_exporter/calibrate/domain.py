@@ -93,7 +93,7 @@ def domain_inputs(
     ----------
     rows : list of Row, length n
     origins : ndarray of float64, shape (n,)
-        Half-step energies in eV.
+        Edge positions in eV.
     preset : Preset
     seed : int
     draws : int
@@ -153,7 +153,7 @@ def fit_domain(
     spoilt = _distorted(rows, origins, preset, rng, seed)
     peaked = falls_again(good, axis)
     some = np.flatnonzero(peaked.reshape(-1, len(rows)).any(axis=0))
-    own = None
+    own, others = None, good
     if axis.kind == "edge" and some.size >= PEAKED_SPECTRA:
         few, at = [rows[i] for i in some], origins[some]
         more = domain_inputs(few, at, preset, seed + 2, draws=PEAKED_DRAWS)
@@ -168,14 +168,12 @@ def fit_domain(
             axis,
             PEAKED_COMPONENTS,
         )
-        good_others = good[~peaked]
+        others = good[~peaked]
         spoilt = {name: values[~falls_again(values, axis)] for name, values in spoilt.items()}
-    else:
-        good_others = good
     value: dict[str, Any] = {
         "alarm": ALARM,
         "artefact_alarm": ARTEFACT_ALARM,
-        "inputs": _statistics_json(good_others, spoilt, axis, COMPONENTS),
+        "inputs": _statistics_json(others, spoilt, axis, COMPONENTS),
         "peaked": own,
         "features": None,
         "properties": [],

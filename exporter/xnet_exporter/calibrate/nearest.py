@@ -119,7 +119,7 @@ def fit_compounds(
     rows : sequence of Row, length n
         The training spectra of the bundle.
     origins : ndarray of float64, shape (n,)
-        Half-step energies in eV.
+        Edge positions in eV.
     preset : Preset
     seed : int
     sharpnesses : sequence of Distortion

@@ -30,7 +30,7 @@ class Seen:
     bundle : Bundle
     rows : tuple of Row, length n
     origins : ndarray of float64, shape (n,)
-        Half-step energies in eV; 0 on the absolute axis.
+        Edge positions in eV; 0 on the absolute axis.
     inputs : ndarray of float32, shape (n, axis.count)
     members : ndarray of float64, shape (n, m, k)
     targets : ndarray of float64, shape (n, k)

@@ -31,7 +31,7 @@ from .presets import Augmentation
 __all__ = [
     "GRID",
     "Distortion",
-    "Shape",
+    "amplitude_ramp",
     "augment",
     "broaden",
     "distort",
@@ -70,26 +70,6 @@ class Distortion:
 
     Parameters
     ----------
-    broadening, damping : float
-        FWHM in eV, at the edge and further 30 eV above it.
-    stretch : float
-        Factor on the energies above the edge.
-    amplitude : float
-        Factor on the structure above the edge.
-    """
-
-    broadening: float
-    damping: float
-    stretch: float
-    amplitude: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Shape:
-    """How energies are smeared and stretched.
-
-    Parameters
-    ----------
     broadening : float
         FWHM of a Gaussian in eV, at and below the edge.
     damping : float
@@ -97,6 +77,8 @@ class Shape:
         above the edge, or with an `onset` a Lorentzian.
     stretch : float
         Factor on the energies above the edge.
+    amplitude : float
+        Factor on the structure above the edge.
     onset : float
         Energy above the edge in eV over which the Lorentzian grows to its width.
     """
@@ -104,6 +86,7 @@ class Shape:
     broadening: float
     damping: float
     stretch: float
+    amplitude: float = 1.0
     onset: float = 0.0
 
 
@@ -127,15 +110,28 @@ def distort(
         Model inputs; as calculated where a spectrum loses its edge.
     """
     plain = on_grid(rows, origins)
-    operator = operator_of(Shape(distortion.broadening, distortion.damping, distortion.stretch))
-    aligned = align(GRID, plain @ operator.T.astype(np.float64), axis)
+    aligned = align(GRID, plain @ operator_of(distortion).T.astype(np.float64), axis)
     lost = np.flatnonzero(np.isnan(aligned.values).any(axis=1))
     values = aligned.values
     if lost.size:
         values[lost] = align(GRID, plain[lost], axis).values
+    change = (distortion.amplitude - 1.0) * amplitude_ramp(axis)
+    return np.asarray(values + change * (values - 1.0), dtype=np.float32)
+
+
+def amplitude_ramp(axis: EnergyAxis) -> FloatArray:
+    """Give the share to which the structure is scaled at each energy.
+
+    Parameters
+    ----------
+    axis : EnergyAxis
+
+    Returns
+    -------
+    ndarray of float64, shape (axis.count,)
+    """
     start, full = AMPLITUDE_RAMP
-    ramp = np.clip((axis.energies() - start) / (full - start), 0.0, 1.0)
-    return np.asarray(values + (distortion.amplitude - 1.0) * ramp * (values - 1.0), dtype=np.float32)
+    return np.clip((axis.energies() - start) / (full - start), 0.0, 1.0)
 
 
 def on_grid(rows: Sequence[Row], origins: FloatArray) -> FloatArray:
@@ -207,33 +203,34 @@ def broaden(
     return grid, (1.0 - fraction) * stack[lower, columns] + fraction * stack[lower + 1, columns]
 
 
-def operator_of(shape: Shape) -> npt.NDArray[np.float32]:
+def operator_of(distortion: Distortion) -> npt.NDArray[np.float32]:
     """Make the matrix that broadens, damps and stretches a spectrum on `GRID`.
 
     Parameters
     ----------
-    shape : Shape
+    distortion : Distortion
+        Its amplitude is not in the matrix: it is counted on the axis.
 
     Returns
     -------
     ndarray of float32, shape (GRID.size, GRID.size)
         To multiply with from the left.
     """
-    distance = GRID[:, np.newaxis] / shape.stretch - GRID
-    broadening = max(shape.broadening, NARROWEST)
-    if shape.onset:
-        half = 0.5 * shape.damping * np.clip(GRID / shape.onset, 0.0, 1.0)[:, np.newaxis]
+    distance = GRID[:, np.newaxis] / distortion.stretch - GRID
+    broadening = max(distortion.broadening, NARROWEST)
+    if distortion.onset:
+        half = 0.5 * distortion.damping * np.clip(GRID / distortion.onset, 0.0, 1.0)[:, np.newaxis]
         half = np.maximum(half, 0.5 * NARROWEST)
         weights = half**2 / (distance**2 + half**2)
         gaussian = np.exp(-0.5 * ((GRID[:, np.newaxis] - GRID) / (broadening * FWHM_TO_SIGMA)) ** 2)
         weights = weights @ (gaussian / gaussian.sum(axis=1, keepdims=True))
     else:
-        width = np.hypot(broadening, shape.damping * np.clip(GRID / DAMPING_RANGE, 0.0, 1.5))
+        width = np.hypot(broadening, distortion.damping * np.clip(GRID / DAMPING_RANGE, 0.0, 1.5))
         weights = np.exp(-0.5 * (distance / (width[:, np.newaxis] * FWHM_TO_SIGMA)) ** 2)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-def _distortions(augmentation: Augmentation, rng: np.random.Generator) -> list[Shape]:
+def _distortions(augmentation: Augmentation, rng: np.random.Generator) -> list[Distortion]:
     """Draw the distortions that the variants are drawn from."""
     found = []
     for _ in range(DISTORTIONS):
@@ -241,15 +238,15 @@ def _distortions(augmentation: Augmentation, rng: np.random.Generator) -> list[S
         broadening = min(MILD_BROADENING, augmentation.broadening) if mild else augmentation.broadening
         damping = min(MILD_DAMPING, augmentation.damping) if mild else augmentation.damping
         stretch = float(np.clip(rng.normal(augmentation.stretch_mean, augmentation.stretch), *STRETCH_RANGE))
-        shape = Shape(rng.uniform(0.0, broadening), rng.uniform(0.0, damping), stretch)
+        distortion = Distortion(rng.uniform(0.0, broadening), rng.uniform(0.0, damping), stretch)
         if augmentation.lifetime and rng.uniform() < LIFETIME:
-            shape = Shape(
+            distortion = Distortion(
                 rng.uniform(0.0, min(LIFETIME_BROADENING, augmentation.broadening)),
                 rng.uniform(0.0, augmentation.lifetime),
                 stretch,
                 onset=rng.uniform(*ONSET),
             )
-        found.append(shape)
+        found.append(distortion)
     return found
 
 
@@ -294,11 +291,11 @@ def spectrum_bank(
     drawn = rng.integers(DISTORTIONS, size=(len(rows), augmentation.variants))
     drawn[:, 0] = -1
     single = plain.astype(np.float32)
-    for number, shape in enumerate(distortions):
+    for number, distortion in enumerate(distortions):
         chosen, variant = np.nonzero(drawn == number)
         if chosen.size == 0:
             continue
-        aligned = align(GRID, (single[chosen] @ operator_of(shape).T).astype(np.float64), wide)
+        aligned = align(GRID, (single[chosen] @ operator_of(distortion).T).astype(np.float64), wide)
         lost = np.isnan(aligned.values).any(axis=1, keepdims=True)
         bank[chosen, variant] = np.where(lost, bank[chosen, 0], aligned.values)
     return bank

@@ -48,7 +48,7 @@ def training_bank(rows: Sequence[Row], origins: FloatArray, preset: Preset, seed
     ----------
     rows : sequence of Row, length n
     origins : ndarray of float64, shape (n,)
-        Half-step energy of each in eV.
+        Edge position of each in eV.
     preset : Preset
     seed : int
 

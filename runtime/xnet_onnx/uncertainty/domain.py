@@ -192,9 +192,7 @@ def domain_of(
     each = domain_scores(domain, axis, inputs, features)
     properties = describe(inputs, axis)
     # In the order in which they are told.
-    artefacts = domain.inputs.artefacts + (() if domain.peaked is None else domain.peaked.artefacts)
-    told = {artefact.name: artefact.reason for artefact in artefacts}
-    unusual = [(each[name] > 1.0, reason) for name, reason in told.items()]
+    unusual = [(each[name] > 1.0, reason) for name, reason in _reasons(domain).items()]
     for known in domain.properties:
         below, above = MEANING[known.name]
         value = properties[known.name]
@@ -256,17 +254,24 @@ def domain_scores(
         each = _input_scores(domain.inputs, smooth)
     else:
         peaked = falls_again(inputs, axis)
-        each = {}
+        # What one kind has no statistics of cannot be said of it.
+        each = {name: np.zeros(len(inputs)) for name in ("distance", "residual", *_reasons(domain))}
         for statistics, rows in ((domain.inputs, ~peaked), (domain.peaked, peaked)):
-            for name, values in _input_scores(statistics, smooth[rows]).items():
-                # What one kind has no statistics of cannot be said of it.
-                each.setdefault(name, np.zeros(len(inputs)))[rows] = values
+            if rows.any():
+                for name, values in _input_scores(statistics, smooth[rows]).items():
+                    each[name][rows] = values
     if domain.flat_top is not None:
         each["flat_top"] = domain.flat_top(flat_top_widths(inputs, axis))
     if features is not None and domain.features is not None and domain.feature_distance is not None:
         projected, _ = domain.features.project(np.asarray(features, dtype=np.float64))
         each["features"] = domain.feature_distance(np.sqrt(np.mean(projected**2, axis=1)))
     return each
+
+
+def _reasons(domain: Domain) -> dict[str, str]:
+    """What each artefact means, of either kind of spectra, by name."""
+    artefacts = domain.inputs.artefacts + (() if domain.peaked is None else domain.peaked.artefacts)
+    return {artefact.name: artefact.reason for artefact in artefacts}
 
 
 def _input_scores(statistics: InputStatistics, smooth: FloatArray) -> dict[str, FloatArray]:
