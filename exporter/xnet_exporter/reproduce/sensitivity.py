@@ -448,7 +448,7 @@ def _shell(item: Response) -> FloatArray:
 def energies(seen: Seen) -> tuple[FloatArray, str]:
     """Energies of the model input with the name of their axis."""
     if seen.bundle.axis.kind == "edge":
-        return seen.bundle.axis.energies(), r"$E - E_{1/2}$ (eV)"
+        return seen.bundle.axis.energies(), r"$E - E_\mathrm{edge}$ (eV)"
     return seen.bundle.axis.energies(), "energy (eV)"
 
 
