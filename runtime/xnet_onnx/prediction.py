@@ -117,7 +117,7 @@ class Confidence:
         0 is a typical training spectrum, 1 the edge of the domain.
     sensitivity : Sensitivity
     expected_error : float or None
-        Expected size of the error of the first-shell distance, in Angstrom.
+        Expected size of the error of the first-shell distance, in Angstrom: half of the errors are smaller.
     expected_mse : float
         Expected MSE of G2.
     """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import QuantileRegressor
 
 import xnet_exporter.calibrate.intervals as intervals
 from xnet_exporter.calibrate.nearest import compound_name, fit_compounds
@@ -83,6 +84,7 @@ def made_up(shell_error: FloatArray, seed: int) -> intervals.Observations:
     evidence = Evidence(
         *(np.full(n, 0.1) for _ in range(4)),
         *(np.zeros(n), np.full(n, 0.2), (curve**2).mean(axis=1), np.zeros(n), np.zeros(n)),
+        *(np.full(n, 2.0), np.full(n, 0.1)),
     )
     error = shell_error[:, np.newaxis] * rng.normal(size=(n, 50))
     return intervals.Observations(
@@ -90,7 +92,7 @@ def made_up(shell_error: FloatArray, seed: int) -> intervals.Observations:
     )
 
 
-def test_kinds_count_by_their_shares_and_not_by_their_number() -> None:
+def test_kinds_count_the_same_whatever_their_number() -> None:
     rng = np.random.default_rng(0)
     few, many = np.abs(rng.normal(0, 0.3, 400)), np.abs(rng.normal(0, 0.02, 4000))
     errors, kinds = np.concatenate([few, many]), ["molecule"] * 400 + ["built"] * 4000
@@ -98,8 +100,8 @@ def test_kinds_count_by_their_shares_and_not_by_their_number() -> None:
     calibration = parse_calibration(value, 50)
     seen = made_up(errors, 1)
     half = shell_half_width(calibration, shell_error(calibration, seen.evidence), 0.9)
-    # Two shares of three: 0.9 of all weight is 0.85 of the molecules', all others being inside.
-    assert np.mean(errors[:400] <= half[:400]) == pytest.approx(0.85, abs=0.01)
+    # Half of all weight: 0.9 of it is 0.8 of the molecules', all others being inside.
+    assert np.mean(errors[:400] <= half[:400]) == pytest.approx(0.8, abs=0.01)
     assert np.all(errors[400:] <= half[400:])
     other = intervals.fit_calibration(made_up(errors[:800], 1), kinds[:800])
     more = intervals.fit_calibration(made_up(errors, 1), kinds)
@@ -110,6 +112,33 @@ def test_quantiles_of_one_weight_are_the_conformal_ones() -> None:
     values = np.random.default_rng(2).permutation(np.arange(1.0, 20.0))
     found = intervals._quantiles(values, np.full(19, 0.3), (0.5, 0.9, 0.95))
     assert found.tolist() == [10.0, 18.0, 19.0]
+
+
+def test_the_quantile_is_that_of_scikit_learn() -> None:
+    rng = np.random.default_rng(3)
+    x = np.column_stack([np.ones(500), rng.normal(size=(500, 2))])
+    y = x @ [1.0, 2.0, -1.0] + np.exp(0.5 * x[:, 1]) * rng.normal(size=500)
+    weights = rng.uniform(0.5, 2.0, 500)
+    found = intervals._fit_quantile(x, y, weights, 0.9)
+    reference = QuantileRegressor(quantile=0.9, alpha=0.0, fit_intercept=False).fit(x, y, weights)
+    np.testing.assert_allclose(found, reference.coef_, atol=1e-6)
+    below = weights[y <= x @ found + 1e-9].sum() / weights.sum()
+    assert below == pytest.approx(0.9, abs=3 * 2.0 / weights.sum())
+
+
+def test_half_of_the_errors_are_smaller_than_expected_and_nine_tenths_inside_whatever_tells_them() -> None:
+    """Errors whose spread grows with the evidence: narrow intervals where it is small, and both right."""
+    rng = np.random.default_rng(4)
+    tells = rng.uniform(-2.0, 0.0, 4000)
+    seen = made_up(np.abs(np.exp(tells) * rng.normal(size=4000)), 5)
+    seen = dataclasses.replace(seen, evidence=dataclasses.replace(seen.evidence, r_sigma=np.exp(tells)))
+    calibration = parse_calibration(intervals.fit_calibration(seen, ["built"] * 4000), 50)
+    expected = shell_error(calibration, seen.evidence)
+    half = shell_half_width(calibration, expected, 0.9)
+    for part in (tells < -1.5, tells > -0.5):
+        assert np.mean(seen.shell_error[part] <= expected[part]) == pytest.approx(0.5, abs=0.05)
+        assert np.mean(seen.shell_error[part] <= half[part]) == pytest.approx(0.9, abs=0.03)
+    assert np.median(half[tells > -0.5]) > 3.0 * np.median(half[tells < -1.5])
 
 
 # --- kinds of neighbours -----------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def test_constants_and_version_change_together() -> None:
         "half step": (uniform.SMOOTH_FWHM, uniform.GRID_STEP, uniform.SEARCH_WINDOW),
         "pre-edge peaks": (
             *(rise.HALF, rise.FALLEN, rise.PEAK_RANGE),
-            *(domain.FALLEN, domain.FALLEN_FROM, domain.FALLEN_TO),
+            *(rise.ALIGNED_FALLEN, rise.ALIGNED_FROM, rise.ALIGNED_TO),
         ),
         "as high": domain.AS_HIGH,
         "perturbed copies": (sensitivity.SHIFTS, sensitivity.BROADENINGS, sensitivity.LOST),

@@ -12,8 +12,9 @@ import torch
 
 from xnet_onnx.bundle.statistics import Gaussian, Space
 from xnet_onnx.preprocess.align import align_one
+from xnet_onnx.preprocess.rise import falls_again
 from xnet_onnx.spectrum import EnergyAxis, FloatArray
-from xnet_onnx.uncertainty.domain import FLAT_TOP, describe, falls_again, flat_top_widths, smoothed
+from xnet_onnx.uncertainty.domain import FLAT_TOP, describe, flat_top_widths, smoothed
 
 from ..data.sets import Row
 from ..train.augment import augment, spectrum_bank

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import linprog
 
 from xnet_onnx.bundle.load import Bundle, load_bundle, read_verified
 from xnet_onnx.bundle.statistics import (
@@ -38,6 +39,7 @@ from xnet_onnx.pipeline import predict_many
 from xnet_onnx.spectrum import FloatArray
 from xnet_onnx.uncertainty.domain import domain_of
 from xnet_onnx.uncertainty.intervals import G2_RESOLUTION, RESOLUTION, Evidence, band_scale, evidence_of
+from xnet_onnx.uncertainty.verdict import VERDICT_LEVEL
 
 from ..data.measured import measured_references
 from ..data.record import split_rows
@@ -54,15 +56,13 @@ __all__ = ["Observations", "calibrate", "fit_calibration", "observe"]
 COMPOUNDS = "nearest.npz"
 DRAWS = 2
 CHUNK = 256
-#: Every kind of compound counts the same, however many spectra there are of it, apart from the one that
-#: is predicted worst: real molecules in the first shell, minerals in the curve. Chosen by what
-#: the 90 % intervals then hold of left-out groups of each kind.
-SHELL_SHARES, BAND_SHARES = {"molecule": 2.0}, {"mineral": 2.0}
+#: Every kind of compound counts the same, however many spectra there are of it; in the bands of G2 minerals,
+#: whose curves are predicted worst, count twice.
+BAND_SHARES = {"mineral": 2.0}
 #: Shares of the typical error and of the curve's level in the units of the bands.
 TYPICAL_SHARE, LEVEL_SHARE = 0.1, 1.0
 #: Members that must not have seen a spectrum's group for it to be calibrated on.
 FEWEST = 3
-WIDENING_LEVEL = 0.9
 #: Where first shells end, in Angstrom.
 FIRST_SHELL_REGION = 2.5
 RAMP = 0.25
@@ -206,6 +206,31 @@ def _fit_logarithm(regressors: FloatArray, target: FloatArray, weights: FloatArr
     return np.asarray(np.linalg.solve(gram, weighted.T @ target), dtype=np.float64)
 
 
+def _fit_quantile(
+    regressors: FloatArray, target: FloatArray, weights: FloatArray, level: float
+) -> FloatArray:
+    """Linear quantile regression: the coefficients below which that share of the weight lies.
+
+    Of the least sum of absolute residuals, weighted `level` above the line and
+    1 - `level` below it, as a linear programme in its dual form (Koenker and
+    Bassett, Econometrica 46, 33, 1978): a variable a row, a constraint a regressor.
+    """
+    shares = weights / weights.mean()
+    found = linprog(
+        -target,
+        A_eq=regressors.T,
+        b_eq=np.zeros(regressors.shape[1]),
+        bounds=np.stack([(level - 1.0) * shares, level * shares], axis=1),
+        method="highs",
+    )
+    if found.status != 0:
+        raise DataSetError(
+            f"the errors of {len(target)} spectra could not be fitted ({found.message}); expected "
+            "predictions that differ from each other: calibrate on more spectra"
+        )
+    return np.asarray(-found.eqlin.marginals, dtype=np.float64)
+
+
 def fit_calibration(seen: Observations, kinds: Sequence[str]) -> dict[str, Any]:
     """Fit the constants of `xnet_onnx.uncertainty.intervals.Calibration`.
 
@@ -214,7 +239,7 @@ def fit_calibration(seen: Observations, kinds: Sequence[str]) -> dict[str, Any]:
     seen : Observations
         n.
     kinds : sequence of str, length n
-        `Row.kind` of each; how much each counts is in `SHELL_SHARES` and
+        `Row.kind` of each; all kinds count the same, in the bands by
         `BAND_SHARES`.
 
     Returns
@@ -238,8 +263,14 @@ def fit_calibration(seen: Observations, kinds: Sequence[str]) -> dict[str, Any]:
     with_shell = np.isfinite(seen.shell_error)
     shell_error = seen.shell_error[with_shell]
     for_shell = seen.evidence.for_shell()[with_shell]
-    shell_shares = _weights(np.array(kinds)[with_shell].tolist(), SHELL_SHARES)
-    shell_coefficients = _fit_logarithm(for_shell, np.log(shell_error + RESOLUTION), shell_shares)
+    shell_shares = _weights(np.array(kinds)[with_shell].tolist(), {})
+    shell_coefficients = _fit_quantile(
+        for_shell, np.log(shell_error + RESOLUTION), shell_shares, VERDICT_LEVEL
+    )
+    # Fitted for the interval that people read; the expected size is the median error.
+    shell_coefficients[0] += np.log(
+        _quantiles(shell_error / np.exp(for_shell @ shell_coefficients), shell_shares, (0.5,))[0]
+    )
     ratio = shell_error / np.exp(for_shell @ shell_coefficients)
     return {
         "levels": list(LEVELS),
@@ -369,7 +400,7 @@ def _widening(bundle: Bundle, folders: Sequence[Path]) -> dict[str, Any]:
         reach = np.maximum(result.mean - result.lower, G2_RESOLUTION)
         below.append((item.phase, np.where(room, -error / reach, 0.0)))
     return {
-        "shell_widening": max(1.0, round(_weighted_quantile(shell, WIDENING_LEVEL), 3)),
+        "shell_widening": max(1.0, round(_weighted_quantile(shell, VERDICT_LEVEL), 3)),
         "lower_widening": _by_region(below, bundle.r).tolist(),
         "upper_widening": _by_region(above, bundle.r).tolist(),
         "widening_spectra": len(shell),
@@ -379,7 +410,7 @@ def _widening(bundle: Bundle, folders: Sequence[Path]) -> dict[str, Any]:
 
 def _by_region(pairs: list[tuple[str, FloatArray]], r: FloatArray) -> FloatArray:
     """A factor for the first shell's region and one for what lies beyond, at each r, with a ramp between."""
-    tail = 0.5 * (1.0 + WIDENING_LEVEL)
+    tail = 0.5 * (1.0 + VERDICT_LEVEL)
     factors = []
     for region in (r <= FIRST_SHELL_REGION, r > FIRST_SHELL_REGION):
         inside = [(phase, ratio[region]) for phase, ratio in pairs]

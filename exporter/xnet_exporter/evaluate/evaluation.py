@@ -24,7 +24,7 @@ from xnet_onnx.prediction import VERDICTS
 from xnet_onnx.preprocess.align import align_one
 from xnet_onnx.spectrum import FloatArray
 from xnet_onnx.uncertainty.shell_kinds import probabilities_of
-from xnet_onnx.uncertainty.verdict import Assessment, assess
+from xnet_onnx.uncertainty.verdict import VERDICT_LEVEL, Assessment, assess
 
 from ..calibrate.distortions import broadened_input
 from ..calibrate.intervals import FIRST_SHELL_REGION
@@ -55,6 +55,8 @@ __all__ = [
 #: Where the paper parts near from far peaks, in Angstrom (section 3.1).
 NEAR = 3.5
 CHUNK = 256
+#: Parts that intervals are sorted into by their widths.
+QUARTERS = 4
 #: Difference in sharpness between theory and experiment ("The energy axis" in docs/design.md), FWHM in eV.
 MEASURED_BROADENING = 2.0
 
@@ -278,8 +280,9 @@ def trust(seen: Trusted, targets: FloatArray, names: list[str]) -> dict[str, Any
     -------
     dict
         `coverage` of the band and of the first shell at four levels (%), with
-        the standard error that whole compositions give it; `verdict`: share,
-        median and 90th percentile of the first-shell error for each verdict;
+        the standard error that whole compositions give it; `widths`: the same of
+        the first shell's 90 % interval, by quarters from the narrowest to the
+        widest; `verdict`: share, median and 90th percentile of the first-shell error for each verdict;
         `outside`: share outside the domain; `expected_mse_pearson`: correlation
         of the expected with the true MSE, beside that of sigma.
     """
@@ -292,6 +295,15 @@ def trust(seen: Trusted, targets: FloatArray, names: list[str]) -> dict[str, Any
         inside = (seen.shell_error <= known.upper - known.first_shell).astype(np.float64)
         shell = np.where(np.isfinite(seen.shell_error), inside, np.nan)
         coverage[f"{level:g}"] = {"band": _clustered(band, names), "first_shell": _clustered(shell, names)}
+    half = seen.at(VERDICT_LEVEL).upper - seen.outcome.curves.first_shell
+    widths = [
+        {
+            "half_width": float(np.median(half[rows])),
+            "inside": float(np.mean(seen.shell_error[rows] <= half[rows])),
+        }
+        for rows in np.array_split(_narrowest_first(half, seen.shell_error), QUARTERS)
+        if rows.size
+    ]
     verdict = {}
     for name in VERDICTS:
         chosen = seen.share(name) > 0.0
@@ -305,11 +317,18 @@ def trust(seen: Trusted, targets: FloatArray, names: list[str]) -> dict[str, Any
     sigma = seen.outcome.curves.sigma.mean(axis=1)
     return {
         "coverage": coverage,
+        "widths": widths,
         "verdict": verdict,
         "outside": float(seen.share("outside").mean()),
         "expected_mse_pearson": float(np.corrcoef(expected, seen.mse)[0, 1]),
         "sigma_mse_pearson": float(np.corrcoef(sigma, seen.mse)[0, 1]),
     }
+
+
+def _narrowest_first(half: FloatArray, error: FloatArray) -> npt.NDArray[np.int64]:
+    """Spectra whose first shell has an error, by the half width of its interval."""
+    known = np.flatnonzero(np.isfinite(error))
+    return known[np.argsort(half[known], kind="stable")]
 
 
 def held_out_parts(seen: Trusted, rows: Sequence[Row]) -> dict[str, list[dict[str, Any]]]:

@@ -238,6 +238,18 @@ def _trust(trust: dict[str, Any], domain: dict[str, Any]) -> list[str]:
             for found in trust["coverage"].values()
         ]
         lines.append(f"| {title}: truth inside (%) | " + " | ".join(cells) + " |")
+    if trust.get("widths"):
+        names = ("narrowest quarter", "second", "third", "widest quarter")
+        rows = (
+            ("half width, median (A)", [f"{part['half_width']:.3f}" for part in trust["widths"]]),
+            ("truth inside (%)", [f"{100 * part['inside']:.1f}" for part in trust["widths"]]),
+        )
+        lines += [
+            "",
+            "| 90 % interval of the first shell | " + " | ".join(names[: len(trust["widths"])]) + " |",
+            "|---|" + "---|" * len(trust["widths"]),
+            *(f"| {title} | " + " | ".join(cells) + " |" for title, cells in rows),
+        ]
     lines += [
         "",
         "| verdict | share (%) | first-shell error, median (A) | 90th percentile (A) |",

@@ -140,7 +140,10 @@ def parse_calibration(value: dict[str, Any], points: int) -> Calibration:
         raise ValueError("levels")
     several, each = (levels.size, points), (points,)
     typical, level = _positive(value.get("band_shares", Calibration.band_shares), (2,)).tolist()
-    shell_coefficients = 8 if len(value["shell_coefficients"]) == 8 else 6
+    # Six, eight or ten regressors: later ones were added at the end.
+    shell_coefficients = len(value["shell_coefficients"])
+    if shell_coefficients not in (6, 8, 10):
+        raise ValueError(f"{shell_coefficients} coefficients of the first shell's error")
     mse_coefficients = 5
     return Calibration(
         levels=levels,

@@ -17,11 +17,14 @@ from ..spectrum import EnergyAxis, FloatArray
 from .rows import Grids
 from .uniform import GRID_STEP
 
-__all__ = ["Rise", "positions"]
+__all__ = ["Rise", "falls_again", "positions"]
 
 #: A pre-edge peak rises through half of the edge step and falls again, below this share of it, within so
 #: many eV; the shoulder of a metal does not.
 HALF, FALLEN, PEAK_RANGE = 0.5, 0.42, 16.0
+#: The same rule for a spectrum that has been aligned, which begins at the peak's half: from and to so many eV
+#: after it, and with room for a scan that a measurement or an artefact has made a little different.
+ALIGNED_FALLEN, ALIGNED_FROM, ALIGNED_TO = 0.46, 1.0, 12.0
 #: Looked at more closely is what falls by this share of the step within that range of the level.
 DROP = 0.04
 #: Points of the uniform grid between those that are looked at for a fall.
@@ -71,6 +74,23 @@ def positions(
             peaked = rises & again.falls_after(half, FALLEN * own)
             at[doubtful[peaked]], scale[doubtful[peaked]] = half[peaked], own[peaked]
     return at, scale, found
+
+
+def falls_again(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> npt.NDArray[np.bool_]:
+    """Which model inputs are counted from a pre-edge peak (`positions`).
+
+    Parameters
+    ----------
+    inputs : ndarray of float32, shape (batch, axis.count)
+    axis : EnergyAxis
+
+    Returns
+    -------
+    ndarray of bool, shape (batch,)
+    """
+    energy = axis.from_edge()
+    soon = (energy >= ALIGNED_FROM) & (energy <= ALIGNED_TO)
+    return np.asarray(inputs[:, soon].min(axis=1) < ALIGNED_FALLEN)
 
 
 def _settled(

@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from ..bundle.statistics import Domain, InputStatistics
 from ..inference.sensitivity import broadening_matrix
+from ..preprocess.rise import falls_again
 from ..spectrum import EnergyAxis, FloatArray
 
 __all__ = [
@@ -35,15 +36,11 @@ __all__ = [
     "describe",
     "domain_of",
     "domain_scores",
-    "falls_again",
     "flat_top_widths",
     "smoothed",
 ]
 
 SMOOTHING = 1.5
-#: What falls below this share of its scale, so many eV after where it is counted from, is counted from a
-#: pre-edge peak.
-FALLEN, FALLEN_FROM, FALLEN_TO = 0.46, 1.0, 12.0
 #: What is within this of the highest point is as high.
 AS_HIGH = 1e-3
 
@@ -285,23 +282,6 @@ def _input_scores(statistics: InputStatistics, smooth: FloatArray) -> dict[str, 
     for artefact in statistics.artefacts:
         each[artefact.name] = artefact.scale(artefact.gaussian.log_density(scores) - valid)
     return each
-
-
-def falls_again(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> npt.NDArray[np.bool_]:
-    """Which model inputs are counted from a pre-edge peak (`xnet_onnx.preprocess.rise`).
-
-    Parameters
-    ----------
-    inputs : ndarray of float32, shape (batch, axis.count)
-    axis : EnergyAxis
-
-    Returns
-    -------
-    ndarray of bool, shape (batch,)
-    """
-    energy = axis.from_edge()
-    soon = (energy >= FALLEN_FROM) & (energy <= FALLEN_TO)
-    return np.asarray(inputs[:, soon].min(axis=1) < FALLEN)
 
 
 def flat_top_widths(inputs: npt.NDArray[np.float32], axis: EnergyAxis) -> FloatArray:

@@ -58,6 +58,10 @@ class Evidence:
     before_shell, behind_shell : ndarray of float64
         G2 0.3 Angstrom before and behind the first shell, relative to it: of a
         shell that stands alone next to nothing, of one in two parts a lot.
+    shell_r : ndarray of float64
+        Distance of the first shell in Angstrom.
+    shell_sigma : ndarray of float64
+        Spread of G2 at the first shell over the members.
     """
 
     r_sigma: FloatArray
@@ -69,9 +73,11 @@ class Evidence:
     mean_square: FloatArray
     before_shell: FloatArray
     behind_shell: FloatArray
+    shell_r: FloatArray
+    shell_sigma: FloatArray
 
     def for_shell(self) -> FloatArray:
-        """Regressors of the logarithm of the first-shell error, the constant first, shape (n, 8)."""
+        """Regressors of the logarithm of the first-shell error, the constant first, shape (n, 10)."""
         return np.stack(
             [
                 np.ones_like(self.r_sigma),
@@ -82,6 +88,8 @@ class Evidence:
                 np.log(self.shell_height + 0.1),
                 self.before_shell,
                 self.behind_shell,
+                self.shell_r,
+                np.log(self.shell_sigma + SIGMA_RESOLUTION),
             ],
             axis=1,
         )
@@ -200,8 +208,8 @@ def band_of(
 
 
 def shell_error(calibration: Calibration, evidence: Evidence) -> FloatArray:
-    """Expected size of the first-shell errors, in Angstrom, shape (n,)."""
-    # Bundles calibrated before there were shoulders know the first six regressors.
+    """Expected sizes of the first-shell errors, in Angstrom, shape (n,): half of the errors are smaller."""
+    # Bundles calibrated earlier know the first six regressors, or eight.
     coefficients = calibration.shell_coefficients
     return np.asarray(np.exp(evidence.for_shell()[:, : coefficients.size] @ coefficients))
 
@@ -252,4 +260,6 @@ def evidence_of(
         mean_square=(curves.mean**2).mean(axis=1),
         before_shell=curves.of_first(before, 0.0),
         behind_shell=curves.of_first(behind, 0.0),
+        shell_r=curves.of_first(curves.peaks.r, 0.0),
+        shell_sigma=curves.of_first(curves.sigma[curve, index], 1.0),
     )
