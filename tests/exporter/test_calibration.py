@@ -11,6 +11,8 @@ import pytest
 from sklearn.linear_model import QuantileRegressor
 
 import xnet_exporter.calibrate.intervals as intervals
+from xnet_exporter.calibrate.distortions import realigned
+from xnet_exporter.calibrate.domain import aligned_inputs, domain_inputs
 from xnet_exporter.calibrate.nearest import compound_name, fit_compounds
 from xnet_exporter.calibrate.shell_kinds import fit_shell_kinds, kind_of_shell
 from xnet_exporter.data.sets import Row, select_axis
@@ -139,6 +141,23 @@ def test_half_of_the_errors_are_smaller_than_expected_and_nine_tenths_inside_wha
         assert np.mean(seen.shell_error[part] <= expected[part]) == pytest.approx(0.5, abs=0.05)
         assert np.mean(seen.shell_error[part] <= half[part]) == pytest.approx(0.9, abs=0.03)
     assert np.median(half[tells > -0.5]) > 3.0 * np.median(half[tells < -1.5])
+
+
+def test_good_spectra_are_aligned_as_measured_and_spoilt_ones_are(training: TrainingSet) -> None:
+    """Aligned once more they stay; the networks' own training spectra, with an error of the edge, do not."""
+    assert DEFAULT.augmentation is not None
+    preset = dataclasses.replace(
+        DEFAULT, augmentation=dataclasses.replace(DEFAULT.augmentation, noise=0.0, damage=0.0)
+    )
+    covered, origins = select_axis(training, preset.axis)
+    rows, at = list(covered.rows[:40]), origins[:40]
+
+    def moved(values: np.ndarray) -> float:
+        again, kept = realigned(values.astype(np.float64), preset.axis)
+        return float(np.median(np.abs(again - values[kept]).max(axis=1)))
+
+    assert moved(aligned_inputs(rows, at, preset, np.random.default_rng(0), 1, draws=3)) < 2e-3
+    assert moved(domain_inputs(rows, at, preset, 1, draws=3)[len(rows) :]) > 2e-2
 
 
 # --- kinds of neighbours -----------------------------------------------------------------------------

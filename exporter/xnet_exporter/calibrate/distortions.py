@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import numpy.typing as npt
 
-from xnet_onnx.errors import XnetError
-from xnet_onnx.preprocess.align import align_one
+from xnet_onnx.preprocess.align import align, align_one
 from xnet_onnx.spectrum import EnergyAxis, FloatArray
 
 from ..data.sets import Row
@@ -18,6 +15,8 @@ __all__ = ["arctangent", "broadened_input", "drawn_curves", "flattened", "realig
 
 #: How far, in eV, the ends of a distorted spectrum are held.
 HELD = 30.0
+#: Spectra aligned at a time.
+CHUNK = 1024
 
 
 def arctangent(energy: FloatArray, width: float | FloatArray = 1.0) -> FloatArray:
@@ -104,34 +103,39 @@ def broadened_input(row: Row, axis: EnergyAxis, fwhm: float) -> FloatArray:
 
 def _held(energy: FloatArray, mu: FloatArray, axis: EnergyAxis) -> npt.NDArray[np.float32]:
     """`align_one` for a spectrum that may not reach the ends of the axis: its ends are held."""
+    wide, ends = _with_ends(energy, axis)
+    return align_one(wide, np.pad(mu, ends, mode="edge"), axis)[0]
+
+
+def _with_ends(energy: FloatArray, axis: EnergyAxis) -> tuple[FloatArray, tuple[int, int]]:
+    """Energies with 30 eV more at either end, and how many points these are."""
     below, above = (
         energy[0] - np.arange(HELD, 0.0, -axis.step),
         energy[-1] + np.arange(axis.step, HELD, axis.step),
     )
-    padded = np.pad(mu, (below.size, above.size), mode="edge")
-    return align_one(np.concatenate([below, energy, above]), padded, axis)[0]
+    return np.concatenate([below, energy, above]), (below.size, above.size)
 
 
-def realigned(spectra: Iterable[FloatArray], axis: EnergyAxis) -> tuple[npt.NDArray[np.float32], list[int]]:
+def realigned(spectra: FloatArray, axis: EnergyAxis) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Shift distorted spectra back to their own edge position, as the runtime would.
 
     Parameters
     ----------
-    spectra : iterable of ndarray of float64, shape (axis.count,)
+    spectra : ndarray of float64, shape (n, axis.count)
     axis : EnergyAxis
 
     Returns
     -------
     aligned : ndarray of float32, shape (m, axis.count)
-    kept : list of int
+    kept : ndarray of int64, shape (m,)
         Which of them still have an edge.
     """
     energy = axis.energies()
-    kept, aligned = [], []
-    for i, values in enumerate(spectra):
-        try:
-            aligned.append(_held(energy, values, axis))
-        except XnetError:
-            continue
-        kept.append(i)
-    return np.array(aligned, dtype=np.float32), kept
+    wide, (below, above) = _with_ends(energy, axis)
+    aligned = [
+        align(wide, np.pad(spectra[i : i + CHUNK], ((0, 0), (below, above)), mode="edge"), axis).values
+        for i in range(0, len(spectra), CHUNK)
+    ]
+    values = np.concatenate(aligned)
+    kept = np.flatnonzero(~np.isnan(values).any(axis=1))
+    return values[kept], kept

@@ -28,7 +28,7 @@ from .distortions import (
     self_absorbed,
 )
 
-__all__ = ["domain_inputs", "fit_domain", "fit_space", "undamaged"]
+__all__ = ["aligned_inputs", "domain_inputs", "fit_domain", "fit_space", "undamaged"]
 
 COMPONENTS = 25
 FEATURE_COMPONENTS = 16
@@ -39,7 +39,7 @@ PEAKED_COMPONENTS, PEAKED_DRAWS, PEAKED_SPECTRA, PEAKED_INPUTS = 16, 20, 40, 500
 #: Share of good training spectra above the threshold of each look, and outside each descriptor's range.
 ALARM = 0.002
 #: The same for a named doubt: spoilt spectra lie close to good ones, and missing one is worse.
-ARTEFACT_ALARM = 0.003
+ARTEFACT_ALARM = 0.006
 #: Measured spectra differ from calculated ones in ways that are no fault: they may be this much
 #: further out than the threshold of theory.
 MEASURED_MARGIN = 2.0
@@ -116,6 +116,40 @@ def domain_inputs(
     return np.concatenate([plain, *drawn])
 
 
+def aligned_inputs(
+    rows: list[Row],
+    origins: FloatArray,
+    preset: Preset,
+    rng: np.random.Generator,
+    seed: int,
+    draws: int = DRAWS,
+) -> npt.NDArray[np.float32]:
+    """`domain_inputs` aligned as the runtime would: no error of the edge position, and noise after all else.
+
+    Statistics of spectra that are not would tell good ones from spoilt ones, which are, by that alone.
+
+    Parameters
+    ----------
+    rows : list of Row, length n
+    origins : ndarray of float64, shape (n,)
+    preset : Preset
+    rng : numpy.random.Generator
+        Of the noise.
+    seed : int
+    draws : int
+
+    Returns
+    -------
+    ndarray of float32, shape (n * (1 + draws), axis.count)
+    """
+    values = domain_inputs(rows, origins, _quiet(preset), seed, draws)
+    if preset.augmentation is None:
+        return values
+    aligned, kept = realigned(values.astype(np.float64), preset.axis)
+    values[kept] = aligned
+    return _noisy(values, preset, rng)
+
+
 def undamaged(preset: Preset) -> Preset:
     """The preset without damage: what is damaged is not good, though the networks are trained to bear it."""
     if preset.augmentation is None:
@@ -150,14 +184,14 @@ def fit_domain(
     preset = undamaged(preset)
     axis = preset.axis
     rng = np.random.default_rng([seed, 5])
-    good = domain_inputs(rows, origins, preset, seed)
+    good = aligned_inputs(rows, origins, preset, rng, seed)
     spoilt = _distorted(rows, origins, preset, rng, seed)
     peaked = falls_again(good, axis)
     some = np.flatnonzero(peaked.reshape(-1, len(rows)).any(axis=0))
     own, others = None, good
     if axis.kind == "edge" and some.size >= PEAKED_SPECTRA:
         few, at = [rows[i] for i in some], origins[some]
-        more = domain_inputs(few, at, preset, seed + 2, draws=PEAKED_DRAWS)
+        more = aligned_inputs(few, at, preset, rng, seed + 2, draws=PEAKED_DRAWS)
         theirs = _distorted(few, at, preset, rng, seed + 2, draws=PEAKED_DRAWS)
         own = _statistics_json(
             more[falls_again(more, axis)],
@@ -178,7 +212,7 @@ def fit_domain(
         "peaked": own,
         "features": None,
         "properties": [],
-        "flat_top": _flat_top_json(good[: len(rows)], axis),
+        "flat_top": _flat_top_json(domain_inputs(rows, origins, preset, seed, draws=0), axis),
     }
     absorbers = np.array([row.absorber for row in rows], dtype=np.int64)
     features = features_of(good, np.tile(absorbers, len(good) // len(rows)))
@@ -239,8 +273,7 @@ def _distorted(
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Good spectra spoilt in the ways we have names for; noise comes after, as in a measurement."""
     axis, augmentation = preset.axis, preset.augmentation
-    quiet = preset if augmentation is None else replace(preset, augmentation=replace(augmentation, noise=0.0))
-    some = domain_inputs(rows, origins, quiet, seed + 1, draws).astype(np.float64)
+    some = domain_inputs(rows, origins, _quiet(preset), seed + 1, draws).astype(np.float64)
     found = {}
     for name, low, high in SELF_ABSORPTION:
         strength = rng.uniform(low, high, size=(len(some), 1))
@@ -273,11 +306,25 @@ def _distorted(
             ],
             dtype=np.float32,
         )
-    if augmentation is not None:
-        for name, spectra in found.items():
-            level = augmentation.noise * rng.uniform(size=(len(spectra), 1))
-            found[name] = (spectra + level * rng.normal(size=spectra.shape)).astype(np.float32)
-    return found
+    return {name: _noisy(spectra, preset, rng) for name, spectra in found.items()}
+
+
+def _quiet(preset: Preset) -> Preset:
+    """The preset without noise and errors of the edge's position: what is measured has been aligned."""
+    if preset.augmentation is None:
+        return preset
+    return replace(preset, augmentation=replace(preset.augmentation, shift=0.0, noise=0.0))
+
+
+def _noisy(
+    spectra: npt.NDArray[np.float32], preset: Preset, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """With noise, which comes after all else."""
+    augmentation = preset.augmentation
+    if augmentation is None:
+        return spectra
+    level = augmentation.noise * rng.uniform(size=(len(spectra), 1))
+    return (spectra + level * rng.normal(size=spectra.shape)).astype(np.float32)
 
 
 def fit_space(values: npt.NDArray[Any], count: int) -> Space:

@@ -47,7 +47,7 @@ from ..data.sets import read_training_sets, select_axis
 from ..export.bundle import read_card, write_card
 from ..train.presets import preset_from_dict
 from ..train.run import unseen_by
-from .domain import domain_inputs, fit_domain
+from .domain import aligned_inputs, fit_domain
 from .nearest import Kept, fit_compounds
 from .shell_kinds import fit_shell_kinds, kind_of_shell
 
@@ -350,7 +350,7 @@ def calibrate(path: Path, folders: Path | Sequence[Path], measured: Sequence[Pat
         return np.concatenate(found) if found else None
 
     domain_value = fit_domain(rows, at, preset, features_of, seed)
-    inputs = domain_inputs(rows, at, preset, seed + 1, DRAWS)
+    inputs = aligned_inputs(rows, at, preset, np.random.default_rng([seed, 7]), seed + 1, DRAWS)
     copies = len(inputs) // len(rows)
     seen = observe(
         bundle,
