@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xnet_exporter.calibrate.domain import domain_inputs, undamaged
+from xnet_exporter.calibrate.domain import aligned_inputs, undamaged
 from xnet_exporter.calibrate.nearest import COMPONENTS, SHARPNESSES, fit_compounds
 from xnet_exporter.data.measured import Reference, measured_references
 from xnet_exporter.data.record import split_rows
@@ -70,7 +70,7 @@ def main() -> None:
     training, held = split_rows(record, data)
     rows = [data.rows[i] for i in held]
     shells = first_peaks(bundle.r, np.stack([row.g2 for row in rows]))
-    drawn = domain_inputs(rows, origins[held], undamaged(preset), 7, draws=1)[len(rows) :]
+    drawn = aligned_inputs(rows, origins[held], undamaged(preset), 7, draws=1)[len(rows) :]
     asked = {"held out": (drawn, shells)}
     for what, folder in (("measured", given.measured), ("other elements, measured", given.others)):
         if folder is not None:

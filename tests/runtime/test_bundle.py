@@ -38,6 +38,18 @@ def test_shipped_bundle_is_as_good_as_its_card_says_it_must_be(bundle: Bundle) -
         assert 88.0 <= covered <= 94.0
 
 
+def test_narrow_intervals_hold_as_often_as_wide_ones(bundle: Bundle) -> None:
+    """By quarters of the held-out spectra: widths differ by more than twice, what they hold does not."""
+    held_out = json.loads(read_verified(bundle.path, "metrics.json", bundle.card))["held_out"]
+    for condition in ("calculated", "broadened"):
+        widths = held_out[condition]["confidence"]["widths"]
+        half = [part["half_width"] for part in widths]
+        assert len(half) == 4
+        assert half == sorted(half)
+        assert half[-1] > 2.0 * half[0]
+        assert all(0.85 <= part["inside"] <= 0.98 for part in widths)
+
+
 @pytest.fixture
 def copy(bundle: Bundle, tmp_path: Path) -> Path:
     shutil.copytree(bundle.path, tmp_path / "copy")

@@ -120,7 +120,6 @@ def aligned_inputs(
     rows: list[Row],
     origins: FloatArray,
     preset: Preset,
-    rng: np.random.Generator,
     seed: int,
     draws: int = DRAWS,
 ) -> npt.NDArray[np.float32]:
@@ -133,8 +132,6 @@ def aligned_inputs(
     rows : list of Row, length n
     origins : ndarray of float64, shape (n,)
     preset : Preset
-    rng : numpy.random.Generator
-        Of the noise.
     seed : int
     draws : int
 
@@ -147,7 +144,7 @@ def aligned_inputs(
         return values
     aligned, kept = realigned(values.astype(np.float64), preset.axis)
     values[kept] = aligned
-    return _noisy(values, preset, rng)
+    return _noisy(values, preset, np.random.default_rng([seed, 10]))
 
 
 def undamaged(preset: Preset) -> Preset:
@@ -184,14 +181,14 @@ def fit_domain(
     preset = undamaged(preset)
     axis = preset.axis
     rng = np.random.default_rng([seed, 5])
-    good = aligned_inputs(rows, origins, preset, rng, seed)
+    good = aligned_inputs(rows, origins, preset, seed)
     spoilt = _distorted(rows, origins, preset, rng, seed)
     peaked = falls_again(good, axis)
     some = np.flatnonzero(peaked.reshape(-1, len(rows)).any(axis=0))
     own, others = None, good
     if axis.kind == "edge" and some.size >= PEAKED_SPECTRA:
         few, at = [rows[i] for i in some], origins[some]
-        more = aligned_inputs(few, at, preset, rng, seed + 2, draws=PEAKED_DRAWS)
+        more = aligned_inputs(few, at, preset, seed + 2, draws=PEAKED_DRAWS)
         theirs = _distorted(few, at, preset, rng, seed + 2, draws=PEAKED_DRAWS)
         own = _statistics_json(
             more[falls_again(more, axis)],

@@ -350,7 +350,7 @@ def calibrate(path: Path, folders: Path | Sequence[Path], measured: Sequence[Pat
         return np.concatenate(found) if found else None
 
     domain_value = fit_domain(rows, at, preset, features_of, seed)
-    inputs = aligned_inputs(rows, at, preset, np.random.default_rng([seed, 7]), seed + 1, DRAWS)
+    inputs = aligned_inputs(rows, at, preset, seed + 1, DRAWS)
     copies = len(inputs) // len(rows)
     seen = observe(
         bundle,

@@ -28,7 +28,7 @@ from ..data.sets import Row
 from ..structures.cluster import first_shell
 from ..train.augment import Distortion, distort
 from ..train.presets import Preset
-from .domain import domain_inputs, fit_space, undamaged
+from .domain import aligned_inputs, domain_inputs, fit_space, undamaged
 
 __all__ = ["COMPONENTS", "SHARPNESSES", "Kept", "compound_name", "fit_compounds"]
 
@@ -182,7 +182,7 @@ def _close(
     seed: int,
 ) -> float:
     """Difference up to which most spectra, made to look measured, find a compound of another group."""
-    inputs = domain_inputs(list(rows), origins, undamaged(preset), seed + 2, draws=1)[-len(rows) :]
+    inputs = aligned_inputs(list(rows), origins, undamaged(preset), seed + 2, draws=1)[-len(rows) :]
     shifted = inputs - centre
     own = shifted @ axes.T
     outside = (shifted**2).sum(axis=1) - (own**2).sum(axis=1)
