@@ -94,7 +94,7 @@ def made_up(shell_error: FloatArray, seed: int) -> intervals.Observations:
     )
 
 
-def test_kinds_count_the_same_whatever_their_number() -> None:
+def test_kinds_count_by_their_shares_and_not_by_their_number() -> None:
     rng = np.random.default_rng(0)
     few, many = np.abs(rng.normal(0, 0.3, 400)), np.abs(rng.normal(0, 0.02, 4000))
     errors, kinds = np.concatenate([few, many]), ["molecule"] * 400 + ["built"] * 4000
@@ -102,8 +102,8 @@ def test_kinds_count_the_same_whatever_their_number() -> None:
     calibration = parse_calibration(value, 50)
     seen = made_up(errors, 1)
     half = shell_half_width(calibration, shell_error(calibration, seen.evidence), 0.9)
-    # Half of all weight: 0.9 of it is 0.8 of the molecules', all others being inside.
-    assert np.mean(errors[:400] <= half[:400]) == pytest.approx(0.8, abs=0.01)
+    # Four shares of five: 0.9 of all weight is 7/8 of the molecules', all others being inside.
+    assert np.mean(errors[:400] <= half[:400]) == pytest.approx(0.875, abs=0.01)
     assert np.all(errors[400:] <= half[400:])
     other = intervals.fit_calibration(made_up(errors[:800], 1), kinds[:800])
     more = intervals.fit_calibration(made_up(errors, 1), kinds)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xnet_exporter.data.descriptor import RadialGrid, g2_of_shells
-from xnet_onnx.inference.peaks import curves_of, first_peaks, peak_table, peaks_of
+from xnet_onnx.inference.peaks import FOOT, curves_of, first_peaks, peak_table, peaks_of
 
 GRID = RadialGrid()
 R = GRID.centres
@@ -41,6 +41,17 @@ def test_what_is_no_peak() -> None:
     found = peak_table(R, np.array([np.zeros(50), np.linspace(0, 5, 50), shells([1.5], [1]), ripple]))
     assert found.curve.tolist() == [3]
     assert found.r == pytest.approx([2.5], abs=0.05)
+
+
+def test_the_foot_of_a_shell_is_no_shell() -> None:
+    """A vanadyl oxygen before four others is one, a carbon behind three sulfurs too; before them not."""
+    vanadyl = shells([1.6, *[1.97] * 4], [8] * 5)
+    foot = shells([1.75, *[2.25] * 3], [6, *[16] * 3])
+    assert 3.0 < vanadyl.max() / shells([1.6], [8]).max() < FOOT < foot.max() / shells([1.75], [6]).max()
+    found = peak_table(R, np.array([vanadyl, foot, foot[::-1]]))
+    assert found.r[found.curve == 0] == pytest.approx([1.6, 1.97], abs=0.03)
+    assert found.r[found.curve == 1] == pytest.approx([2.25], abs=0.03)
+    assert found.r[found.curve == 2] == pytest.approx([7.0 - 2.25, 7.0 - 1.75], abs=0.03)
 
 
 def test_spread_is_that_of_the_members() -> None:

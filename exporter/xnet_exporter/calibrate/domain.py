@@ -39,12 +39,13 @@ PEAKED_COMPONENTS, PEAKED_DRAWS, PEAKED_SPECTRA, PEAKED_INPUTS = 16, 20, 40, 500
 #: Share of good training spectra above the threshold of each look, and outside each descriptor's range.
 ALARM = 0.002
 #: The same for a named doubt: spoilt spectra lie close to good ones, and missing one is worse.
-ARTEFACT_ALARM = 0.006
+ARTEFACT_ALARM = 0.01
 #: Measured spectra differ from calculated ones in ways that are no fault: they may be this much
 #: further out than the threshold of theory.
 MEASURED_MARGIN = 2.0
-#: The same for artefacts that only measured spectra can have.
-ARTEFACT_MARGIN = 1.1
+#: The same for artefacts that only measured spectra can have; so large that none of the measured references
+#: of known structure is taken for one.
+ARTEFACT_MARGIN = 1.5
 DAMPED = (
     "The spectrum looks damped, as by self-absorption in fluorescence: the white line and the structure "
     "above the edge are too weak for this edge."
@@ -195,7 +196,9 @@ def fit_domain(
             {
                 name: values[falls]
                 for name, values in theirs.items()
-                if np.count_nonzero(falls := falls_again(values, axis)) >= PEAKED_INPUTS
+                # Their own main rise lies where a second edge would.
+                if name != SECOND_EDGE[0][0]
+                and np.count_nonzero(falls := falls_again(values, axis)) >= PEAKED_INPUTS
             },
             axis,
             PEAKED_COMPONENTS,
