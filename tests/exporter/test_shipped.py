@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnet_exporter.calibrate.domain import ALARM, ARTEFACT_ALARM, domain_inputs
+from xnet_exporter.calibrate.domain import domain_inputs
 from xnet_exporter.calibrate.intervals import BAND_SHARES, SHELL_SHARES
 from xnet_exporter.data.record import split_rows
 from xnet_exporter.data.sets import TrainingSet, read_training_sets, select_axis
@@ -136,12 +136,12 @@ def test_coverage_on_held_out_compositions(bundle: Bundle, held: Held, held_kind
 
 
 def test_false_alarms_are_rare(bundle: Bundle, held: Held) -> None:
-    """Each score is set to 0.2 or 1 % of the training spectra: of held-out ones at most what all make."""
+    """Each score is set to 0.2 or 1 % of the training spectra; these overlap, and 0.3 % a score is enough."""
     seen = run_held_out(bundle, *held[:3])
     assert bundle.domain is not None
-    artefacts = len(bundle.domain.inputs.artefacts)
-    assert artefacts == 10
-    assert seen.share("outside").mean() <= 3 * ALARM + artefacts * ARTEFACT_ALARM
+    scores = 3 + len(bundle.domain.inputs.artefacts)
+    assert scores == 13
+    assert seen.share("outside").mean() <= 0.003 * scores
 
 
 def test_what_is_counted_from_a_pre_edge_peak_is_compared_with_its_kind(

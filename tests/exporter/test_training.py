@@ -312,12 +312,12 @@ def test_variants_are_aligned_as_the_runtime_would(tiny_set: Path) -> None:
 @pytest.fixture(scope="module")
 def run(tiny_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run") / "run"
-    train(tiny_set, folder, DEFAULT, members=3, seed=5, epochs=3)
+    train(tiny_set, folder, DEFAULT, members=3, seed=7, epochs=3)
     return folder
 
 
 def test_same_seed_same_bytes(tiny_set: Path, run: Path, tmp_path: Path) -> None:
-    train(tiny_set, tmp_path / "run", DEFAULT, members=3, seed=5, epochs=3)
+    train(tiny_set, tmp_path / "run", DEFAULT, members=3, seed=7, epochs=3)
     for source, out in ((run, "one"), (tmp_path / "run", "two")):
         export_run(source, tmp_path / out, name="tiny", version="0")
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
@@ -346,13 +346,13 @@ def test_interrupted_and_resumed_is_the_same(
 
     monkeypatch.setattr(fitting, "augment", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        train(tiny_set, tmp_path / "run", DEFAULT, members=3, seed=5, epochs=3)
+        train(tiny_set, tmp_path / "run", DEFAULT, members=3, seed=7, epochs=3)
     assert (tmp_path / "run" / "checkpoint.pt").is_file()
     with pytest.raises(OutputError, match="--resume"):
-        train(tiny_set, tmp_path / "run", DEFAULT, members=3, seed=5, epochs=3)
+        train(tiny_set, tmp_path / "run", DEFAULT, members=3, seed=7, epochs=3)
     with pytest.raises(OutputError, match="another seed"):
         train(tiny_set, tmp_path / "run", DEFAULT, members=3, seed=6, epochs=3, resume=True)
-    train(tiny_set, tmp_path / "run", DEFAULT, members=3, seed=5, epochs=3, resume=True)
+    train(tiny_set, tmp_path / "run", DEFAULT, members=3, seed=7, epochs=3, resume=True)
     assert filecmp.cmp(tmp_path / "run" / "members.pt", run / "members.pt", shallow=False)
 
 
@@ -366,8 +366,7 @@ def test_run_record(run: Path, tiny_set: Path) -> None:
     groups = {row.id: row.group for row in data.rows}
     assert not {groups[i] for i in record["training"]} & {groups[i] for i in record["held_out"]}
     assert np.array(record["losses"]).shape == (3, 3)
-    # Members of a set this small differ: their mean falls.
-    assert np.mean(record["losses"][-1]) < np.mean(record["losses"][0])
+    assert np.all(np.array(record["losses"])[-1] < np.array(record["losses"])[0])
 
 
 def test_a_bundle_works_from_end_to_end(run: Path, tiny_set: Path, tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def domain_inputs(
     """
     axis = preset.axis
     plain = np.stack([align_one(row.energy, row.mu, axis)[0] for row in rows])
-    if preset.augmentation is None:
+    if preset.augmentation is None or not draws:
         return plain
     bank = torch.from_numpy(spectrum_bank(rows, origins, axis, preset.augmentation, seed))
     generator = torch.Generator().manual_seed(seed)

@@ -282,8 +282,8 @@ def trust(seen: Trusted, targets: FloatArray, names: list[str]) -> dict[str, Any
         `coverage` of the band and of the first shell at four levels (%), with
         the standard error that whole compositions give it; `widths`: the same of
         the first shell's 90 % interval, by quarters from the narrowest to the
-        widest; `verdict`: share, median and 90th percentile of the first-shell error for each verdict;
-        `outside`: share outside the domain; `expected_mse_pearson`: correlation
+        widest; `verdict`: share, median and 90th percentile of the first-shell
+        error for each verdict; `outside`: share outside the domain; `expected_mse_pearson`: correlation
         of the expected with the true MSE, beside that of sigma.
     """
     coverage: dict[str, Any] = {}
@@ -295,15 +295,6 @@ def trust(seen: Trusted, targets: FloatArray, names: list[str]) -> dict[str, Any
         inside = (seen.shell_error <= known.upper - known.first_shell).astype(np.float64)
         shell = np.where(np.isfinite(seen.shell_error), inside, np.nan)
         coverage[f"{level:g}"] = {"band": _clustered(band, names), "first_shell": _clustered(shell, names)}
-    half = seen.at(VERDICT_LEVEL).upper - seen.outcome.curves.first_shell
-    widths = [
-        {
-            "half_width": float(np.median(half[rows])),
-            "inside": float(np.mean(seen.shell_error[rows] <= half[rows])),
-        }
-        for rows in np.array_split(_narrowest_first(half, seen.shell_error), QUARTERS)
-        if rows.size
-    ]
     verdict = {}
     for name in VERDICTS:
         chosen = seen.share(name) > 0.0
@@ -317,7 +308,7 @@ def trust(seen: Trusted, targets: FloatArray, names: list[str]) -> dict[str, Any
     sigma = seen.outcome.curves.sigma.mean(axis=1)
     return {
         "coverage": coverage,
-        "widths": widths,
+        "widths": _by_width(seen),
         "verdict": verdict,
         "outside": float(seen.share("outside").mean()),
         "expected_mse_pearson": float(np.corrcoef(expected, seen.mse)[0, 1]),
@@ -325,10 +316,16 @@ def trust(seen: Trusted, targets: FloatArray, names: list[str]) -> dict[str, Any
     }
 
 
-def _narrowest_first(half: FloatArray, error: FloatArray) -> npt.NDArray[np.int64]:
-    """Spectra whose first shell has an error, by the half width of its interval."""
-    known = np.flatnonzero(np.isfinite(error))
-    return known[np.argsort(half[known], kind="stable")]
+def _by_width(seen: Trusted) -> list[dict[str, float]]:
+    """What the interval that a verdict is by holds, in quarters from its narrowest to its widest."""
+    known = np.flatnonzero(np.isfinite(seen.shell_error))
+    half = (seen.at(VERDICT_LEVEL).upper - seen.outcome.curves.first_shell)[known]
+    inside = seen.shell_error[known] <= half
+    return [
+        {"half_width": float(np.median(half[part])), "inside": float(np.mean(inside[part]))}
+        for part in np.array_split(np.argsort(half, kind="stable"), QUARTERS)
+        if part.size
+    ]
 
 
 def held_out_parts(seen: Trusted, rows: Sequence[Row]) -> dict[str, list[dict[str, Any]]]:
