@@ -5,7 +5,8 @@
 Each calculated site of a measured phase (by its name) is broadened, stretched, moved and scaled in the
 bundle's input: by a Gaussian that widens above the edge, and by a Lorentzian that grows there
 (`xnet_exporter.train.augment`). Told is the least root mean square of what is left, in edge steps, and the
-widths that it took. The augmentation of training is to cover these.
+widths that it took; and what is left at each stretch of the energies, of the spectra that theory can be
+brought close to. The augmentation of training is to cover these.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from xnet_onnx.spectrum import ModelInput
 if TYPE_CHECKING:
     from xnet_onnx.spectrum import EnergyAxis, FloatArray
 
-STRETCHES = (0.98, 1.0, 1.02, 1.04, 1.06, 1.08, 1.11)
+STRETCHES = (0.96, 0.98, 1.0, 1.02, 1.04, 1.06, 1.08, 1.1, 1.12)
 FAMILIES = {
     "Gaussian": [
         Distortion(broadening, damping, stretch)
@@ -49,33 +50,44 @@ FAMILIES = {
 MOVED, AMPLITUDES = 5, (0.4, 1.5)
 #: Sites of a phase that are tried.
 SITES = 3
+#: What may be left of a spectrum, in edge steps, for it to have a say on the stretch.
+CLOSE = 0.03
 
 
-def nearest_distortion(
+def left_by(
     measured: FloatArray,
     axis: EnergyAxis,
     row: Row,
     origin: float,
     operators: list[tuple[Distortion, FloatArray]],
-) -> tuple[float, Distortion]:
-    """The least root mean square of what is left of a measured input, and the distortion that it took."""
+) -> FloatArray:
+    """The least root mean square of what is left of a measured input, for each distortion."""
     wide = replace(axis, first=axis.first - MOVED * axis.step, count=axis.count + 2 * MOVED)
     plain = on_grid([row], np.array([origin]))
     found = align(GRID, np.concatenate([plain @ matrix.T for _, matrix in operators]), wide).values
     energy = axis.energies()
     weight = np.where(energy > -3.0, 1.0, 0.3)
     ramp = amplitude_ramp(axis)
-    best = (np.inf, operators[0][0])
+    least = np.full(len(operators), np.inf)
     for move in range(2 * MOVED + 1):
         values = found[:, move : move + axis.count].astype(np.float64)
         structure, left = ramp * (values - 1.0), measured - values
         change = (weight * structure * left).sum(axis=1) / (weight * structure**2).sum(axis=1)
         change = np.clip(change, AMPLITUDES[0] - 1.0, AMPLITUDES[1] - 1.0)[:, np.newaxis]
         rms = np.sqrt((weight * (left - change * structure) ** 2).sum(axis=1) / weight.sum())
-        if np.isfinite(rms).any():
-            at = int(np.nanargmin(rms))
-            best = min(best, (float(rms[at]), operators[at][0]), key=lambda pair: pair[0])
-    return best
+        least = np.fmin(least, rms)
+    return least
+
+
+def _told_of_stretches(left: list[FloatArray]) -> None:
+    """Print what is left at each stretch, one row of `left` a spectrum."""
+    close = np.array([row for row in left if row.min() < CLOSE])
+    best = np.array(STRETCHES)[close.argmin(axis=1)]
+    print(f"\n{len(close)} spectra are met to {CLOSE:g}; root mean square of what is left of them:\n")
+    print("| stretched by | " + " | ".join(f"{stretch:g}" for stretch in STRETCHES) + " |")
+    print("|---|" + "---|" * len(STRETCHES))
+    print("| left | " + " | ".join(f"{value:.4f}" for value in np.sqrt((close**2).mean(axis=0))) + " |")
+    print(f"\nthe best of each: median {np.median(best):.3f}, mean {best.mean():.3f} +- {best.std():.3f}")
 
 
 def main() -> None:
@@ -95,6 +107,7 @@ def main() -> None:
     print("| phase | " + " | ".join(f"{name}: left | took" for name in families) + " |")
     print("|---|" + "---|---|" * len(families))
     left: dict[str, list[float]] = {name: [] for name in families}
+    by_stretch = []
     for item, ready in zip(references, inputs, strict=True):
         words = {word.lower() for word in re.split(r"[ ,]+", item.phase)}
         sites = [
@@ -105,13 +118,17 @@ def main() -> None:
         if not isinstance(ready, ModelInput) or not sites:
             continue
         cells = []
+        at_stretch = np.full(len(STRETCHES), np.inf)
         for name, operators in families.items():
-            tried = [nearest_distortion(ready.values, bundle.axis, *site, operators) for site in sites]
-            rms, took = min(tried, key=lambda pair: pair[0])
-            left[name].append(rms)
-            cells.append(
-                f"{rms:.3f} | {took.broadening:g} and {took.damping:g} eV, stretched by {took.stretch:g}"
-            )
+            least = np.min([left_by(ready.values, bundle.axis, *site, operators) for site in sites], axis=0)
+            took = operators[int(least.argmin())][0]
+            left[name].append(float(least.min()))
+            widths = f"{took.broadening:g} and {took.damping:g} eV"
+            cells.append(f"{least.min():.3f} | {widths}, stretched by {took.stretch:g}")
+            for distortion, rms in zip(FAMILIES[name], least, strict=True):
+                at = STRETCHES.index(distortion.stretch)
+                at_stretch[at] = min(at_stretch[at], rms)
+        by_stretch.append(at_stretch)
         print(f"| {item.phase} | " + " | ".join(cells) + " |", flush=True)
     both = np.minimum(*left.values())
     print(
@@ -119,6 +136,7 @@ def main() -> None:
         + ", ".join(f"{np.median(values):.3f} ({name})" for name, values in left.items())
         + f", {np.median(both):.3f} (the better of the two)"
     )
+    _told_of_stretches(by_stretch)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xnet_exporter.data.descriptor import RadialGrid, g2_of_shells
-from xnet_onnx.inference.peaks import FOOT, curves_of, first_peaks, peak_table, peaks_of
+from xnet_onnx.inference.peaks import FOOT, WEAK, curves_of, first_peaks, peak_table, peaks_of
 
 GRID = RadialGrid()
 R = GRID.centres
@@ -52,6 +52,19 @@ def test_the_foot_of_a_shell_is_no_shell() -> None:
     assert found.r[found.curve == 0] == pytest.approx([1.6, 1.97], abs=0.03)
     assert found.r[found.curve == 1] == pytest.approx([2.25], abs=0.03)
     assert found.r[found.curve == 2] == pytest.approx([7.0 - 2.25, 7.0 - 1.75], abs=0.03)
+
+
+def test_a_weak_peak_before_the_shell_counts_where_the_members_agree() -> None:
+    """As of titanium metal, where some members saw an oxygen at 1.8 Angstrom before twelve metals."""
+    metal, oxygen = shells([2.9] * 12, [22] * 12), shells([1.8] * 3, [8] * 3)
+    assert 0.1 < oxygen.max() / metal.max() < WEAK
+    some = np.array([metal + (i % 4 == 0) * 4.0 * oxygen for i in range(16)])
+    every = np.array([metal + (0.8 + 0.4 * (i % 2)) * oxygen for i in range(16)])
+    curves = curves_of(R, np.array([some, every]))
+    np.testing.assert_allclose(curves.mean[0], curves.mean[1], atol=1e-9)
+    assert curves.first_shell == pytest.approx([2.9, 1.8], abs=0.03)
+    behind = curves_of(R, np.array([some[:, ::-1]]))
+    assert behind.peaks.r == pytest.approx([7.0 - 2.9, 7.0 - 1.8], abs=0.03)
 
 
 def test_spread_is_that_of_the_members() -> None:

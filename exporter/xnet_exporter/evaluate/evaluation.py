@@ -18,7 +18,7 @@ from xnet_onnx.bundle.load import Bundle, read_verified
 from xnet_onnx.bundle.statistics import SHELL_KINDS, ShellKinds
 from xnet_onnx.errors import DataSetError, XnetError
 from xnet_onnx.inference.ensemble import run_ensemble
-from xnet_onnx.inference.peaks import PeakTable, first_peaks, peak_table
+from xnet_onnx.inference.peaks import PeakTable, curves_of, first_peaks, peak_table
 from xnet_onnx.pipeline import Outcome, join_outcomes, predict_many, run_inputs
 from xnet_onnx.prediction import VERDICTS
 from xnet_onnx.preprocess.align import align_one
@@ -475,13 +475,17 @@ class PeakErrors:
     on_grid: FloatArray
 
 
-def peak_errors(mean: FloatArray, targets: FloatArray, r: FloatArray) -> tuple[PeakErrors, FloatArray, int]:
+def peak_errors(
+    members: FloatArray, targets: FloatArray, r: FloatArray
+) -> tuple[PeakErrors, FloatArray, int]:
     """Errors of peak positions (paper section 3.1).
 
     Parameters
     ----------
-    mean, targets : ndarray of float64, shape (n, k)
-        Predicted and true G2.
+    members : ndarray of float64, shape (n, m, k)
+        Predicted G2 of each member.
+    targets : ndarray of float64, shape (n, k)
+        True G2.
     r : ndarray of float64, shape (k,)
         Grid in Angstrom.
 
@@ -493,11 +497,12 @@ def peak_errors(mean: FloatArray, targets: FloatArray, r: FloatArray) -> tuple[P
     without : int
         Spectra whose true curve has a peak and whose predicted one has none.
     """
-    found, truth = peak_table(r, mean), peak_table(r, targets)
+    curves, truth = curves_of(r, members), peak_table(r, targets)
+    found = curves.peaks
     between = _to_nearest(found, found.r, truth, truth.r)
     on_grid = _to_nearest(found, r[found.index], truth, r[truth.index])
     met = np.isfinite(between)
-    own, true = found.first(len(mean))[0], truth.first(len(mean))[0]
+    own, true = curves.first_shell, truth.first(len(targets))[0]
     errors = PeakErrors(truth.curve[met], truth.r[met], between[met], on_grid[met])
     return errors, np.abs(own - true), int(np.sum(np.isnan(own) & ~np.isnan(true)))
 
@@ -544,7 +549,7 @@ def metrics(held: HeldOut, r: FloatArray) -> dict[str, Any]:
     mse = squared.mean(axis=1)
     coverage = 100.0 * np.mean(np.abs(mean - held.targets) <= 2 * sigma, axis=1)
 
-    peaks, first, without = peak_errors(mean, held.targets, r)
+    peaks, first, without = peak_errors(held.members, held.targets, r)
     errors = {
         region: peaks.error[(peaks.position < NEAR) == (region == "near")] for region in ("near", "far")
     }

@@ -22,6 +22,7 @@ from ..data.paper_numbers import PAPER
 from ..data.sets import Row
 from ..evaluate.evaluation import run_chunks
 from ..train.augment import broaden
+from ..train.presets import DEFAULT
 from .drawing import DISTANCE, G2, PAGE, PRESET_COLOURS, PRESET_NAMES, SHADES, canvas, letter
 from .held_out import STATISTICS
 from .material import Material, Seen
@@ -219,6 +220,18 @@ def across(rows: tuple[Row, ...], r: FloatArray) -> Across:
     return Across(names, np.array(gaps), np.array(distances))
 
 
+def _taught() -> str:
+    """What preset default was taught about the energy scale."""
+    drawn = DEFAULT.augmentation
+    if drawn is None:
+        return ""
+    return (
+        f" Preset default was trained on energies stretched at random by {100.0 * drawn.stretch:.2g} % about "
+        f"a mean of {100.0 * (drawn.stretch_mean - 1.0):.2g} %, without the distances being changed: it was "
+        "taught not to believe small changes of the energy scale."
+    )
+
+
 def natoli(material: Material) -> Part:
     """Make the section.
 
@@ -319,10 +332,8 @@ def natoli(material: Material) -> Part:
                 f"{learnt}"
                 "Between different compounds the gap depends on far more than the first shell (the kind of "
                 "the neighbours, the second shell), so the correlation across them is a weak form of the "
-                "rule; the slope within a spectrum asks what the network has made of it. Preset default was "
-                "trained on energies stretched at random by 2.5 % about a mean of 4 %, without the distances "
-                "being changed: it was taught not to believe small changes of the "
-                "energy scale."
+                "rule; the slope within a spectrum asks what the network has made of it."
+                f"{_taught()}"
             ),
         ),
         (

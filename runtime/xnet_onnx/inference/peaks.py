@@ -36,6 +36,9 @@ MIN_PROMINENCE = 0.1
 # What is followed, within so many points of the grid of 0.1 Angstrom, by more than so many times its height
 # is the foot of the next shell: of left-out solids a tenth of the errors above 0.3 Angstrom were such feet.
 FOOT_POINTS, FOOT = 6, 5.0
+# A peak before the highest one that is lower than a fifth of it counts where it is three times as high as the
+# members' spread: where it was not, the peak behind it was right three times as often, of left-out spectra.
+WEAK, CERTAIN = 0.2, 3.0
 MEMBER_WINDOW = 0.3
 
 
@@ -201,6 +204,15 @@ def spread_of_peaks(r: FloatArray, members: FloatArray, found: PeakTable) -> Flo
     return np.asarray(own.std(axis=1, ddof=1), dtype=np.float64)
 
 
+def _believed(found: PeakTable, mean: FloatArray, sigma: FloatArray) -> PeakTable:
+    """Without the weak peaks before the highest one that the members do not agree on."""
+    height, spread = mean[found.curve, found.index], sigma[found.curve, found.index]
+    before = found.index < mean.argmax(axis=1)[found.curve]
+    weak = height < WEAK * mean.max(axis=1)[found.curve]
+    kept = ~(before & weak & (height < CERTAIN * spread))
+    return PeakTable(found.curve[kept], found.index[kept], found.r[kept])
+
+
 @dataclass(frozen=True, eq=False)
 class Curves:
     """What the members say about n spectra, and the distances in it.
@@ -250,10 +262,12 @@ def curves_of(r: FloatArray, members: FloatArray) -> Curves:
     Returns
     -------
     Curves
+        Without the peaks before the highest one that are lower than a fifth of
+        it and than three times the members' spread.
     """
     mean = members.mean(axis=1)
     sigma = members.std(axis=1, ddof=1) if members.shape[1] > 1 else np.zeros_like(mean)
-    peaks = peak_table(r, mean)
+    peaks = _believed(peak_table(r, mean), mean, sigma)
     first, row = peaks.first(len(mean))
     return Curves(members, mean, sigma, peaks, spread_of_peaks(r, members, peaks), first, row)
 
