@@ -30,8 +30,8 @@ __all__ = [
 
 # A lone carbon at 2 Angstrom reaches 0.45 in G2, a hydrogen 0.08 (weight 0.1, cutoff 6).
 MIN_HEIGHT = 0.3
-# 998 of 1000 training structures have a first peak above a tenth of the highest one.
-MIN_RELATIVE_HEIGHT = 0.1
+# The two oxygens of cuprite reach a fourteenth of its twelve coppers behind them.
+MIN_RELATIVE_HEIGHT = 0.05
 MIN_PROMINENCE = 0.1
 # What is followed, within so many points of the grid of 0.1 Angstrom, by more than so many times its height
 # is the foot of the next shell: of left-out solids a tenth of the errors above 0.3 Angstrom were such feet.
@@ -83,7 +83,7 @@ def peak_table(r: FloatArray, curves: FloatArray) -> PeakTable:
     Returns
     -------
     PeakTable
-        Maxima lower than 0.3 or than a tenth of the highest point, that rise
+        Maxima lower than 0.3 or than a twentieth of the highest point, that rise
         by less than 0.1 out of the higher of the two valleys beside them, or
         that are the foot of a shell more than five times as high within 0.6
         Angstrom behind them, are left out.
