@@ -24,7 +24,7 @@ from xnet_exporter.train.fit import _order
 from xnet_exporter.train.networks import Ensemble
 from xnet_exporter.train.presets import PRESETS, preset_from_dict
 from xnet_exporter.train.run import bootstrap, chances_of, draws_of, export_run, load_run, train, unseen_by
-from xnet_onnx import DataSetError, OutputError, load_bundle, predict, read
+from xnet_onnx import BundleError, DataSetError, OutputError, load_bundle, predict, read
 from xnet_onnx.cli.verification import verify_bundle
 from xnet_onnx.inference.session import open_session
 from xnet_onnx.preprocess.align import align_one
@@ -220,6 +220,14 @@ def test_presets_survive_json() -> None:
         assert preset_from_dict(json.loads(json.dumps(dataclasses.asdict(preset)))) == preset
 
 
+def test_an_earlier_recipe_is_refused() -> None:
+    value = json.loads(json.dumps(dataclasses.asdict(DEFAULT)))
+    for part, field in (("network", "absorbers"), ("augmentation", "shift")):
+        older = value | {part: {key: one for key, one in value[part].items() if key != field}}
+        with pytest.raises(DataSetError, match=f"{field}.*train again"):
+            preset_from_dict(older)
+
+
 @settings(max_examples=25)
 @given(fwhm=st.floats(0.3, 4.0))
 def test_broadening_has_the_width_it_says(fwhm: float) -> None:
@@ -387,6 +395,11 @@ def test_a_bundle_is_calibrated(tiny_set: Path, tmp_path: Path) -> None:
     train(tiny_set, tmp_path / "run", DEFAULT, members=8, seed=1, epochs=2)
     export_run(tmp_path / "run", tmp_path / "b", name="tiny", version="1")
     assert load_bundle(tmp_path / "b").compounds is None
+    calibrate(tmp_path / "b", tiny_set)
+    card = json.loads((tmp_path / "b" / "bundle.json").read_text())
+    (tmp_path / "b" / "bundle.json").write_text(json.dumps(card | {"statistics_version": 1}))
+    with pytest.raises(BundleError, match="run xnet-onnx calibrate again"):
+        load_bundle(tmp_path / "b")
     calibrate(tmp_path / "b", tiny_set)
     bundle = load_bundle(tmp_path / "b")
     assert bundle.calibration is not None

@@ -99,6 +99,13 @@ def test_a_damaged_bundle_is_refused(copy: Path, damage: Callable[[Path], None],
         load_bundle(copy)
 
 
+def test_a_bundle_of_other_constants_can_be_calibrated_again(copy: Path) -> None:
+    edit(lambda card: card.update(statistics_version=1))(copy)
+    bundle = load_bundle(copy, statistics=False)
+    assert (bundle.calibration, bundle.domain, bundle.compounds) == (None, None, None)
+    assert bundle.model == load_bundle().model
+
+
 def test_verify_finds_what_load_does_not_read(copy: Path) -> None:
     (copy / "member_03.onnx").write_bytes(b"")
     with pytest.raises(BundleError, match=r"member_03\.onnx"):

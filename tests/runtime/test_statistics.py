@@ -17,7 +17,7 @@ CONSTANTS = {
     "pre-edge peaks": (0.5, 0.42, 16.0, 0.46, 1.0, 12.0),
     "as high": 1e-3,
     "perturbed copies": ((-1.0, 1.0), (2.0,), 1.0),
-    "peaks": (0.3, 0.1, 0.1, 6, 5.0, 0.3),
+    "peaks": (0.3, 0.05, 0.1, 6, 5.0, 0.2, 3.0, 0.3),
     "resolution": (0.005, 1e-3, 0.01),
     "smoothing": 1.5,
 }
@@ -35,7 +35,7 @@ def test_constants_and_version_change_together() -> None:
         "perturbed copies": (sensitivity.SHIFTS, sensitivity.BROADENINGS, sensitivity.LOST),
         "peaks": (
             *(peaks.MIN_HEIGHT, peaks.MIN_RELATIVE_HEIGHT, peaks.MIN_PROMINENCE),
-            *(peaks.FOOT_POINTS, peaks.FOOT, peaks.MEMBER_WINDOW),
+            *(peaks.FOOT_POINTS, peaks.FOOT, peaks.WEAK, peaks.CERTAIN, peaks.MEMBER_WINDOW),
         ),
         "resolution": (intervals.RESOLUTION, intervals.G2_RESOLUTION, intervals.SIGMA_RESOLUTION),
         "smoothing": domain.SMOOTHING,

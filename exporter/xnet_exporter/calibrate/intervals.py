@@ -323,7 +323,7 @@ def calibrate(path: Path, folders: Path | Sequence[Path], measured: Sequence[Pat
         If the training sets are not those of the bundle, or give other rows than it
         records.
     """
-    bundle = load_bundle(path)
+    bundle = load_bundle(path, statistics=False)
     record = json.loads(read_verified(path, "training.json", bundle.card))
     if "preset" not in record:
         raise DataSetError(

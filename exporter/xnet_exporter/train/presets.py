@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from xnet_onnx.errors import DataSetError
 from xnet_onnx.spectrum import EnergyAxis
 
 __all__ = ["PRESETS", "Augmentation", "Convolution", "Network", "Preset", "preset_from_dict"]
@@ -215,7 +216,22 @@ def preset_from_dict(value: dict[str, Any]) -> Preset:
     Returns
     -------
     Preset
+
+    Raises
+    ------
+    DataSetError
+        If it is of a version of the recipe that had other fields.
     """
+    try:
+        return _preset(value)
+    except (KeyError, TypeError) as error:
+        raise DataSetError(
+            f"the recipe recorded for the training has other fields than this version's ({error}); expected "
+            "one of this version: train again, or use the version that trained it"
+        ) from error
+
+
+def _preset(value: dict[str, Any]) -> Preset:
     network, axis = value["network"], value["axis"]
     augmentation = value["augmentation"]
     scale_range = axis.get("scale_range")

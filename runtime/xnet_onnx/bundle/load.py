@@ -301,13 +301,16 @@ def _scale_range(value: list[float]) -> tuple[float, float]:
     return low, high
 
 
-def load_bundle(path: str | Path | None = None) -> Bundle:
+def load_bundle(path: str | Path | None = None, *, statistics: bool = True) -> Bundle:
     """Read a bundle and check its format and the hash of what will be run.
 
     Parameters
     ----------
     path : str or Path, optional
         The bundle's folder; the one shipped in the wheel by default.
+    statistics : bool
+        False to leave its calibration unread, whatever version it is of: to
+        calibrate it again.
 
     Returns
     -------
@@ -333,7 +336,7 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
                 else "install the version the bundle was made for"
             )
         )
-    calibrated = bool(card.get("calibration")) or bool(card.get("domain"))
+    calibrated = statistics and (bool(card.get("calibration")) or bool(card.get("domain")))
     if calibrated and card.get("statistics_version") != STATISTICS_VERSION:
         raise BundleError(
             f"{folder} was calibrated with constants of version {card.get('statistics_version')!r}; this "
@@ -370,11 +373,13 @@ def load_bundle(path: str | Path | None = None) -> Bundle:
             members=int(_within(card["members"], 1, MAX_MEMBERS, "members")),
             model=models[ENSEMBLE],
             first_member=models[FIRST_MEMBER],
-            calibration=parse_calibration(whole["calibration"], points) if card.get("calibration") else None,
-            domain=parse_domain(whole["domain"], count) if card.get("domain") else None,
+            calibration=parse_calibration(whole["calibration"], points)
+            if calibrated and card.get("calibration")
+            else None,
+            domain=parse_domain(whole["domain"], count) if calibrated and card.get("domain") else None,
             card=card,
             compounds=parse_compounds(read_verified(folder, "nearest.npz", card), count)
-            if "nearest.npz" in card["files"]
+            if statistics and "nearest.npz" in card["files"]
             else None,
         )
         energy = bundle.axis.from_edge()
