@@ -125,7 +125,7 @@ def main() -> None:
             left[name].append(float(least.min()))
             widths = f"{took.broadening:g} and {took.damping:g} eV"
             cells.append(f"{least.min():.3f} | {widths}, stretched by {took.stretch:g}")
-            for distortion, rms in zip(FAMILIES[name], least, strict=True):
+            for (distortion, _), rms in zip(operators, least, strict=True):
                 at = STRETCHES.index(distortion.stretch)
                 at_stretch[at] = min(at_stretch[at], rms)
         by_stretch.append(at_stretch)

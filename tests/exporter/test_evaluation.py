@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xnet_exporter.evaluate.evaluation import peak_errors
-from xnet_onnx.inference.peaks import peak_table
+from xnet_onnx.inference.peaks import curves_of, peak_table
 
 R = np.linspace(1.0, 6.0, 50)
 
@@ -19,7 +19,7 @@ def curves(count: int, height: float = 1.0) -> np.ndarray:
 def test_each_true_peak_is_held_against_the_nearest_one_of_its_curve() -> None:
     mean = np.concatenate([curves(60), np.zeros((5, 50)), curves(30, 0.1), curves(20, 2.0)])
     targets = np.concatenate([curves(65, 1.5), curves(30), curves(20, 0.1)])
-    errors, first, without = peak_errors(mean[:, np.newaxis], targets, R)
+    errors, first, without = peak_errors(curves_of(R, mean[:, np.newaxis]), targets, R)
     expected = []
     for i, pair in enumerate(zip(mean, targets, strict=True)):
         found, truth = (peak_table(R, curve[np.newaxis]) for curve in pair)
@@ -40,7 +40,7 @@ def test_each_true_peak_is_held_against_the_nearest_one_of_its_curve() -> None:
 @pytest.mark.parametrize("flat", ["mean", "targets"])
 def test_without_peaks_there_are_no_errors(flat: str) -> None:
     given = {"mean": curves(3), "targets": curves(3), flat: np.zeros((3, 50))}
-    errors, first, without = peak_errors(given["mean"][:, np.newaxis], given["targets"], R)
+    errors, first, without = peak_errors(curves_of(R, given["mean"][:, np.newaxis]), given["targets"], R)
     assert errors.row.size == 0
     assert np.isnan(first).all()
     assert without == (3 if flat == "mean" else 0)

@@ -18,7 +18,7 @@ from xnet_onnx.bundle.load import Bundle, read_verified
 from xnet_onnx.bundle.statistics import SHELL_KINDS, ShellKinds
 from xnet_onnx.errors import DataSetError, XnetError
 from xnet_onnx.inference.ensemble import run_ensemble
-from xnet_onnx.inference.peaks import PeakTable, curves_of, first_peaks, peak_table
+from xnet_onnx.inference.peaks import Curves, PeakTable, curves_of, first_peaks, peak_table
 from xnet_onnx.pipeline import Outcome, join_outcomes, predict_many, run_inputs
 from xnet_onnx.prediction import VERDICTS
 from xnet_onnx.preprocess.align import align_one
@@ -475,15 +475,13 @@ class PeakErrors:
     on_grid: FloatArray
 
 
-def peak_errors(
-    members: FloatArray, targets: FloatArray, r: FloatArray
-) -> tuple[PeakErrors, FloatArray, int]:
+def peak_errors(curves: Curves, targets: FloatArray, r: FloatArray) -> tuple[PeakErrors, FloatArray, int]:
     """Errors of peak positions (paper section 3.1).
 
     Parameters
     ----------
-    members : ndarray of float64, shape (n, m, k)
-        Predicted G2 of each member.
+    curves : Curves
+        Predictions, n.
     targets : ndarray of float64, shape (n, k)
         True G2.
     r : ndarray of float64, shape (k,)
@@ -497,8 +495,7 @@ def peak_errors(
     without : int
         Spectra whose true curve has a peak and whose predicted one has none.
     """
-    curves, truth = curves_of(r, members), peak_table(r, targets)
-    found = curves.peaks
+    found, truth = curves.peaks, peak_table(r, targets)
     between = _to_nearest(found, found.r, truth, truth.r)
     on_grid = _to_nearest(found, r[found.index], truth, r[truth.index])
     met = np.isfinite(between)
@@ -543,13 +540,13 @@ def metrics(held: HeldOut, r: FloatArray) -> dict[str, Any]:
         `coverage` (percentage of G2 values within 2 sigma, a spectrum: median
         and mean); `sigma_mse_pearson`.
     """
-    mean = held.members.mean(axis=1)
-    sigma = held.members.std(axis=1, ddof=1) if held.members.shape[1] > 1 else np.zeros_like(mean)
+    curves = curves_of(r, held.members)
+    mean, sigma = curves.mean, curves.sigma
     squared = (mean - held.targets) ** 2
     mse = squared.mean(axis=1)
     coverage = 100.0 * np.mean(np.abs(mean - held.targets) <= 2 * sigma, axis=1)
 
-    peaks, first, without = peak_errors(held.members, held.targets, r)
+    peaks, first, without = peak_errors(curves, held.targets, r)
     errors = {
         region: peaks.error[(peaks.position < NEAR) == (region == "near")] for region in ("near", "far")
     }

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from xnet_onnx.inference.peaks import curves_of
 from xnet_onnx.spectrum import FloatArray
 
 from ..data.paper_numbers import PAPER
@@ -89,7 +90,7 @@ def measure(seen: Seen, draws: int, seed: int) -> HeldOutErrors:
     def bootstrap(values: FloatArray, kind: str, names: list[str]) -> Interval:
         return clustered(names, lambda rows: STATISTICS[kind](values[rows]), draws, seed)
 
-    errors, first, _ = peak_errors(seen.members, seen.targets, seen.bundle.r)
+    errors, first, _ = peak_errors(curves_of(seen.bundle.r, seen.members), seen.targets, seen.bundle.r)
     peaks, on_grid, missed = {}, {}, {}
     for region in ("near", "far"):
         inside = (errors.position < NEAR) == (region == "near")
@@ -236,12 +237,12 @@ def _mse(members: FloatArray, seen: Seen) -> FloatArray:
 
 
 def _peak(members: FloatArray, seen: Seen, far: bool) -> str:
-    errors, _, _ = peak_errors(members, seen.targets, seen.bundle.r)
+    errors, _, _ = peak_errors(curves_of(seen.bundle.r, members), seen.targets, seen.bundle.r)
     return shown(quantile(errors.error[(errors.position >= NEAR) == far], 50), ".2f")
 
 
 def _first(members: FloatArray, seen: Seen) -> str:
-    _, first, _ = peak_errors(members, seen.targets, seen.bundle.r)
+    _, first, _ = peak_errors(curves_of(seen.bundle.r, members), seen.targets, seen.bundle.r)
     return shown(quantile(first, 50), ".3f")
 
 

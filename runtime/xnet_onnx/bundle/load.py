@@ -349,7 +349,7 @@ def load_bundle(path: str | Path | None = None, *, statistics: bool = True) -> B
             raise ValueError(f"energy axis {axis['kind']!r}")
         count = int(_within(axis["count"], 2, MAX_POINTS, "axis.count"))
         points = int(_within(descriptor["count"], 2, MAX_POINTS, "descriptor.count"))
-        whole = card
+        whole = card if statistics else {}
         models = read_models(folder, [ENSEMBLE, FIRST_MEMBER], card)
         if calibrated:
             whole = join_arrays(card, read_arrays(read_verified(folder, "statistics.npz", card)))
@@ -373,10 +373,8 @@ def load_bundle(path: str | Path | None = None, *, statistics: bool = True) -> B
             members=int(_within(card["members"], 1, MAX_MEMBERS, "members")),
             model=models[ENSEMBLE],
             first_member=models[FIRST_MEMBER],
-            calibration=parse_calibration(whole["calibration"], points)
-            if calibrated and card.get("calibration")
-            else None,
-            domain=parse_domain(whole["domain"], count) if calibrated and card.get("domain") else None,
+            calibration=parse_calibration(whole["calibration"], points) if whole.get("calibration") else None,
+            domain=parse_domain(whole["domain"], count) if whole.get("domain") else None,
             card=card,
             compounds=parse_compounds(read_verified(folder, "nearest.npz", card), count)
             if statistics and "nearest.npz" in card["files"]

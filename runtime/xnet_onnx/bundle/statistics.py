@@ -309,6 +309,7 @@ def unpack_arrays(data: bytes, label: str) -> dict[str, npt.NDArray[np.generic]]
                 raise ValueError(f"{label}, which unpacks to more than 64 MiB")
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return {name: np.asarray(arrays[name]) for name in arrays.files}
+    # NotImplementedError: zipfile meets a compression or an encryption that it does not know.
     except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError, MemoryError, RuntimeError) as error:
         raise ValueError(f"{label} ({error})") from error
 
