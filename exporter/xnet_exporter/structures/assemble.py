@@ -68,6 +68,8 @@ class Plan:
         By how much, in Angstrom.
     bridged : Bridged, optional
         Of two metals; both have the geometry, the sites and the radius.
+    outside : tuple of str
+        Counterions and molecules of solvent to be put around it.
     """
 
     geometry: str
@@ -77,6 +79,7 @@ class Plan:
     elongated: tuple[int, ...] = ()
     elongation: float = 0.0
     bridged: Bridged | None = None
+    outside: tuple[str, ...] = ()
 
     @property
     def metals(self) -> int:

@@ -16,9 +16,10 @@ from .cluster import ANY, RADIUS, Cluster, IntArray, Shell, check_cluster
 from .geometries import GEOMETRIES, assign_sites
 from .ligands import IRON_RADII, Ligand, ligands
 from .radii import shannon_radius
+from .salts import draw_salt, surround
 from .states import STATES, State
 
-__all__ = ["complexes"]
+__all__ = ["complexes", "salts"]
 
 
 #: After so many draws without a first shell of the kind asked for, there is none.
@@ -104,7 +105,39 @@ def complexes(element: str, rng: np.random.Generator, seed: int = 0, shell: Shel
         yield cluster
         if count % (BRIDGED_EVERY - 1) == 0:
             yield from islice(bridged, 1)
-    raise StructureError(
+    raise _none_left(element, shell)
+
+
+def salts(element: str, rng: np.random.Generator, seed: int = 0, shell: Shell = ANY) -> Iterator[Cluster]:
+    """Draw complexes of small ligands among their counterions and molecules of solvent, without end.
+
+    Parameters
+    ----------
+    element : str
+        Ti to Zn.
+    rng : numpy.random.Generator
+    seed : int
+        For the ids alone.
+    shell : Shell
+        Only complexes with such a first shell.
+
+    Yields
+    ------
+    Cluster
+        Atoms within 6.6 Angstrom of the metal. `name` is geometry:ligand+ligand+... in what is around,
+        `id` is ELEMENT-salt-seed-number.
+
+    Raises
+    ------
+    StructureError
+        If no such shell is drawn in `PATIENCE` attempts.
+    """
+    yield from _assembled(element, rng, f"{element}-salt-{seed}", shell, draw_salt)
+    raise _none_left(element, shell)
+
+
+def _none_left(element: str, shell: Shell) -> StructureError:
+    return StructureError(
         f"no complex of {element}{shell.suffix} in {PATIENCE} attempts; expected a coordination number and a "
         "neighbour that ligands can give"
     )
@@ -137,13 +170,16 @@ def _assembled(
         positions -= positions[0]
         numbers = numbers.copy()
         numbers[: plan.metals] = SYMBOLS.index(element) + 1
+        if plan.outside:
+            numbers, positions = surround(numbers, positions, plan.outside, rng)
         distance = np.linalg.norm(positions, axis=1)
         order = np.argsort(distance, kind="stable")
         order = order[distance[order] < RADIUS + 0.6]
         if order.size < 5:
             continue
         twice = "" if plan.bridged is None else "2"
-        name = f"{plan.geometry}{twice}:{'+'.join(ligand.name for ligand in plan.ligands)}"
+        outside = f" in {'+'.join(sorted(set(plan.outside)))}" if plan.outside else ""
+        name = f"{plan.geometry}{twice}:{'+'.join(ligand.name for ligand in plan.ligands)}{outside}"
         cluster = Cluster(f"{identity}-{number + 1}", "built", name, numbers[order], positions[order])
         if not shell.fits(cluster.neighbours):
             continue

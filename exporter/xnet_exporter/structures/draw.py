@@ -11,14 +11,15 @@ from xnet_onnx.errors import StructureError
 
 from .alloys import alloys
 from .cluster import ANY, Cluster, Shell, check_cluster
-from .complexes import complexes
+from .complexes import complexes, salts
 from .compounds import compounds
 from .minerals import minerals
 from .radii import ELEMENTS
 
 __all__ = ["SOURCES", "draw"]
 
-SOURCES = ("minerals", "complexes", "compounds")
+SOURCES = ("minerals", "complexes", "compounds", "salts")
+_WITHOUT_END = {"complexes": complexes, "compounds": compounds, "salts": salts}
 #: One of so many structures of minerals is a metal or an alloy.
 ALLOY_EVERY = 16
 
@@ -30,7 +31,7 @@ def draw(element: str, source: str, number: int, seed: int, shell: Shell = ANY) 
     ----------
     element : str
         Ti to Zn.
-    source : {"minerals", "complexes", "compounds"}
+    source : {"minerals", "complexes", "compounds", "salts"}
     number : int
         How many; minerals may come to an end before.
     seed : int
@@ -55,8 +56,7 @@ def draw(element: str, source: str, number: int, seed: int, shell: Shell = ANY) 
     if source == "minerals":
         made = _minerals(element, rng, number, seed, shell)
     else:
-        without_end = complexes if source == "complexes" else compounds
-        made = islice(without_end(element, rng, seed, shell), number)
+        made = islice(_WITHOUT_END[source](element, rng, seed, shell), number)
     for cluster in made:
         check_cluster(cluster)
         yield cluster
