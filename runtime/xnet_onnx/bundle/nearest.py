@@ -32,10 +32,10 @@ class Compounds:
         Mean model input.
     components : ndarray of float64, shape (k, n)
         Orthonormal: distances between points are those between curves.
-    scores : ndarray of float32, shape (k, v, m)
-        Of m training spectra in v sharpnesses.
-    square : ndarray of float32, shape (v, m)
-        Square of each point's distance from the centre.
+    points : ndarray of float32, shape (v, k + 1, m)
+        Of m training spectra in v sharpnesses: the scores times -2, and the square of the point's distance
+        from the centre. The product with a spectrum's own scores and a 1 is the square of their difference,
+        but for the square of its own.
     first_shell : ndarray of float64, shape (m,)
         Angstrom.
     starts : ndarray of int64, shape (c,)
@@ -50,8 +50,7 @@ class Compounds:
 
     centre: FloatArray
     components: FloatArray
-    scores: npt.NDArray[np.float32]
-    square: npt.NDArray[np.float32]
+    points: npt.NDArray[np.float32]
     first_shell: FloatArray
     starts: npt.NDArray[np.int64]
     names: tuple[str, ...]
@@ -104,8 +103,9 @@ def parse_compounds(data: bytes, count: int) -> Compounds:
     return Compounds(
         centre=_finite(arrays["centre"], (count,), "centre"),
         components=_finite(arrays["components"], (components, count), "components"),
-        scores=np.ascontiguousarray(points),
-        square=(points**2).sum(axis=0),
+        points=np.ascontiguousarray(
+            np.concatenate([-2.0 * points, (points**2).sum(axis=0, keepdims=True)]).transpose(1, 0, 2)
+        ),
         first_shell=first_shell,
         starts=np.flatnonzero(np.diff(compound, prepend=-1)),
         names=said,

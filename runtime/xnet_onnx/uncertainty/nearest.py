@@ -56,12 +56,12 @@ def _squares(
     compounds: Compounds, scores: FloatArray, outside: FloatArray
 ) -> tuple[npt.NDArray[np.float32], list[float]]:
     """Squares of the differences (k, m) from the training spectra, but for what is one for a row (k,)."""
-    rows = scores.astype(np.float32)
-    products = rows @ compounds.scores.reshape(rows.shape[1], -1)
-    products *= -2.0
-    products += compounds.square.ravel()
-    squares = products.reshape(len(rows), *compounds.square.shape).min(axis=1)
-    return squares, (np.einsum("ij,ij->i", rows, rows) + outside).tolist()
+    rows = np.ones((len(scores), scores.shape[1] + 1), dtype=np.float32)
+    rows[:, :-1] = scores
+    squares = rows @ compounds.points[0]
+    for points in compounds.points[1:]:
+        np.minimum(squares, rows @ points, out=squares)
+    return squares, (np.einsum("ij,ij->i", rows[:, :-1], rows[:, :-1]) + outside).tolist()
 
 
 def _nearest(
