@@ -22,8 +22,8 @@ __all__ = ["simulate", "structures"]
 DRAWN: dict[str, tuple[str, ...]] = {
     "minerals": ("pymatgen", "larixite"),
     "complexes": ("pymatgen", "rdkit"),
-    "salts": ("pymatgen", "rdkit"),
     "compounds": (),
+    "salts": ("pymatgen", "rdkit"),
 }
 
 
