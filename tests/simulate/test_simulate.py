@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -264,6 +265,45 @@ def test_a_calculation_that_is_stopped_leaves_no_answer(tmp_path: Path, root: Pa
     with pytest.raises(parts.WorkerLostError, match="signal 9"):
         parts.work(str(folder), key, parts.stop)
     assert not parts.has_answer(folder, key)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks for the stage in /proc")
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
+def test_a_stage_that_is_killed_is_no_failure_of_the_structure(
+    by: signal.Signals, tmp_path: Path, root: Path
+) -> None:
+    """The system kills what takes most memory: the stage, not the process that waits for it."""
+    folder = parts.open_parts(tmp_path / "fe_k", Recipe())
+    (cluster,) = committed(root / "training", SMALL[:1])
+    parts.ask(folder, cluster, Recipe(), 600.0)
+    key = parts.key_of(cluster.id)
+
+    def kill_stage(process: parts.Process) -> None:
+        while process.poll() is None:
+            for stage in stages_of(process.pid):
+                os.kill(stage, by)
+            time.sleep(0.05)
+
+    def started(process: parts.Process) -> None:
+        Thread(target=kill_stage, args=(process,)).start()
+
+    with pytest.raises(parts.WorkerLostError, match="FEFF was killed"):
+        parts.work(str(folder), key, started)
+    assert not parts.has_answer(folder, key)
+
+
+def stages_of(session: int) -> list[int]:
+    """Processes of FEFF's stages in a session."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (
+                b"feff10._worker" in (entry / "cmdline").read_bytes()
+                and os.getsid(int(entry.name)) == session
+            ):
+                found.append(int(entry.name))
+    return found
 
 
 def test_dask_workers_answer_the_same_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

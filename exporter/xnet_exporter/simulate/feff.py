@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -24,7 +25,11 @@ from xnet_onnx.spectrum import FloatArray
 from ..structures.cluster import Cluster
 from .recipe import FeffInput, Recipe, feff_input
 
-__all__ = ["calculate", "request_text"]
+__all__ = ["KILLED", "calculate", "request_text"]
+
+#: Exit status where a stage was ended from outside, as for want of memory or at a shutdown: no answer is
+#: written, for it says nothing of the structure. (EX_TEMPFAIL of sysexits.h.)
+KILLED = 75
 
 #: After atomic: potentials are made with work arrays cut to the cluster of the self-consistency.
 BEFORE, SCF, AFTER = (
@@ -35,6 +40,10 @@ BEFORE, SCF, AFTER = (
 #: Potentials that do not converge are tried once more, with this share of the mixing and so many times the
 #: iterations: slower where the first attempt converges, and most that do not then do.
 GENTLER, LONGER = 0.25, 2
+
+
+class StageKilledError(Exception):
+    """A stage of FEFF was killed or terminated."""
 
 
 def calculate(cluster: Cluster, recipe: Recipe, timeout: float) -> tuple[FloatArray, FloatArray, int]:
@@ -61,6 +70,8 @@ def calculate(cluster: Cluster, recipe: Recipe, timeout: float) -> tuple[FloatAr
     ------
     SimulationError
         If a stage fails, or the potentials do not converge in two attempts.
+    StageKilledError
+        If a stage was killed.
     """
     import feff10
 
@@ -78,6 +89,8 @@ def calculate(cluster: Cluster, recipe: Recipe, timeout: float) -> tuple[FloatAr
             feff10.FeffPipeline(config).run()
         except feff10.FeffError as error:
             reason = " ".join(str(error).split())
+            if re.search(r"exited with signal: (9|15)\b", reason):
+                raise StageKilledError(reason) from error
             raise SimulationError(f"FEFF failed: {reason[:200]}") from error
 
     def converge(settings: Recipe) -> FeffInput:
@@ -165,5 +178,8 @@ if __name__ == "__main__":
     asked = json.loads(sys.stdin.read())
     target = Path(asked["answer"])
     partial = target.with_suffix(".partial")
-    partial.write_text(json.dumps(_answer(asked)))
+    try:
+        partial.write_text(json.dumps(_answer(asked)))
+    except StageKilledError:
+        sys.exit(KILLED)
     partial.replace(target)

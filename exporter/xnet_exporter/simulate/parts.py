@@ -21,7 +21,7 @@ from xnet_onnx.errors import SimulationError
 from xnet_onnx.files import lock, write_bytes
 
 from ..structures.cluster import Cluster
-from .feff import request_text
+from .feff import KILLED, request_text
 from .recipe import Recipe
 
 __all__ = [
@@ -214,6 +214,8 @@ def work(folder: str, key: str, started: Callable[[Process], None] | None = None
         if not answer.is_file():
             if process.returncode < 0:
                 raise WorkerLostError(f"the process was ended by signal {-process.returncode}")
+            if process.returncode == KILLED:
+                raise WorkerLostError("FEFF was killed")
             last = said.strip().splitlines()[-1:] or [f"exit status {process.returncode}"]
             request = json.loads((place / f"{key}.request").read_text())
             write_bytes(answer, json.dumps({"id": request["id"], "error": last[0][:300]}).encode())
