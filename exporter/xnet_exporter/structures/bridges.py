@@ -10,8 +10,7 @@ import numpy as np
 from .assemble import Bridged, Plan
 from .geometries import GEOMETRIES, angles, assign_sites
 from .ligands import Ligand, bridging_ligands, ligands
-from .radii import shannon_radius
-from .states import STATES, State
+from .states import STATES, State, weak_field_radius
 
 __all__ = ["draw_bridged"]
 
@@ -126,14 +125,7 @@ def _plan(element: str, bridge: Bridge, state: State, rng: np.random.Generator) 
         return None
     axis = tuple(site for site in ((4, 5) if geometry == "oct" else (4,)) if site not in taken)
     elongated = axis if state.elongated and geometry in ("oct", "spy") else ()
-    # Bridges are weak ligands: low spin only where an ion is hardly ever in another.
-    radius = shannon_radius(
-        element,
-        state.charge,
-        4 if elongated else len(GEOMETRIES[geometry]),
-        low_spin=state.low_spin > 0.9,
-        square=geometry == "sqp" or bool(elongated),
-    )
+    radius = weak_field_radius(element, state, geometry, elongated=bool(elongated))
     if radius is None:
         return None
     angle = None if bridge.angle is None else float(rng.uniform(*bridge.angle))

@@ -17,7 +17,7 @@ from .geometries import GEOMETRIES, assign_sites
 from .ligands import IRON_RADII, Ligand, ligands
 from .radii import shannon_radius
 from .salts import draw_salt, surround
-from .states import STATES, State
+from .states import STATES, State, draw_state
 
 __all__ = ["complexes", "salts"]
 
@@ -203,12 +203,6 @@ def _donors(plan: Plan) -> IntArray:
     )
 
 
-def _draw_state(element: str, rng: np.random.Generator) -> State:
-    states = STATES[element]
-    weights = np.array([state.weight for state in states])
-    return states[int(rng.choice(len(states), p=weights / weights.sum()))]
-
-
 def _pick(names: tuple[str, ...], rng: np.random.Generator) -> Ligand:
     return ligands()[names[int(rng.integers(len(names)))]]
 
@@ -255,7 +249,7 @@ def _draw_pi(element: str, rng: np.random.Generator) -> Plan:
 
 
 def _draw_plan(element: str, rng: np.random.Generator) -> Plan | None:
-    state = _draw_state(element, rng)
+    state = draw_state(STATES[element], rng)
     names = list(state.geometries)
     weights = np.array([state.geometries[name] for name in names])
     geometry = names[int(rng.choice(len(names), p=weights / weights.sum()))]

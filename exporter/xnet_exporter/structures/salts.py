@@ -14,8 +14,7 @@ from .assemble import Plan
 from .cluster import RADIUS, IntArray
 from .geometries import GEOMETRIES, assign_sites
 from .ligands import Ligand, ligands
-from .radii import shannon_radius
-from .states import STATES, State
+from .states import STATES, State, draw_state, weak_field_radius
 
 __all__ = ["draw_salt", "surround"]
 
@@ -90,8 +89,7 @@ def draw_salt(element: str, rng: np.random.Generator) -> Plan | None:
     states = [
         state for state in STATES[element] if state.charge <= 4 and set(state.geometries) & set(_LIGANDS)
     ]
-    weights = np.array([state.weight for state in states])
-    state = states[int(rng.choice(len(states), p=weights / weights.sum()))]
+    state = draw_state(states, rng)
     names = [name for name in state.geometries if name in _LIGANDS]
     # Tetrahedra as often as octahedra: most salts of halides have them.
     shares = np.array([state.geometries[name] if name == "sqp" else 0.5 for name in names])
@@ -101,13 +99,7 @@ def draw_salt(element: str, rng: np.random.Generator) -> Plan | None:
     if sites is None:
         return None
     elongated = (4, 5) if state.elongated and geometry == "oct" else ()
-    radius = shannon_radius(
-        element,
-        state.charge,
-        4 if elongated else len(GEOMETRIES[geometry]),
-        low_spin=state.low_spin > 0.9,
-        square=geometry == "sqp" or bool(elongated),
-    )
+    radius = weak_field_radius(element, state, geometry, elongated=bool(elongated))
     if radius is None:
         return None
     charge = state.charge + sum(_charge(ligand) for ligand in chosen)

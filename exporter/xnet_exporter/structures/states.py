@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["STATES", "State"]
+import numpy as np
+
+from .geometries import GEOMETRIES
+from .radii import shannon_radius
+
+__all__ = ["STATES", "State", "draw_state", "weak_field_radius"]
 
 
 @dataclass(frozen=True)
@@ -78,3 +84,46 @@ STATES: dict[str, tuple[State, ...]] = {
     ),
     "Zn": (State(2, 1, {"tet": 0.55, "oct": 0.25, "tbp": 0.12, "spy": 0.08}),),
 }  # fmt: skip
+
+
+def draw_state(states: Sequence[State], rng: np.random.Generator) -> State:
+    """Draw one by its weight.
+
+    Parameters
+    ----------
+    states : sequence of State
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    State
+    """
+    weights = np.array([state.weight for state in states])
+    return states[int(rng.choice(len(states), p=weights / weights.sum()))]
+
+
+def weak_field_radius(element: str, state: State, geometry: str, *, elongated: bool) -> float | None:
+    """Ionic radius among weak ligands: low spin only where an ion is hardly ever in another.
+
+    Parameters
+    ----------
+    element : str
+        Ti to Zn.
+    state : State
+    geometry : str
+        Name of a polyhedron.
+    elongated : bool
+        Whether it is elongated along an axis: the radius is then that of its plane.
+
+    Returns
+    -------
+    float or None
+        In Angstrom; None where there is none for such an ion.
+    """
+    return shannon_radius(
+        element,
+        state.charge,
+        4 if elongated else len(GEOMETRIES[geometry]),
+        low_spin=state.low_spin > 0.9,
+        square=geometry == "sqp" or elongated,
+    )
