@@ -246,7 +246,8 @@ def test_a_compound_is_most_like_itself(some_rows: tuple[list[Row], np.ndarray])
     assert len(kept.data) < 2_000_000
     compounds = parse_compounds(kept.data, DEFAULT.axis.count)
     assert kept.said["compounds"] == len(compounds.names)
-    assert compounds.scores.shape[0] * compounds.scores.shape[1] <= 24
+    sharpnesses, scores, _ = compounds.points.shape
+    assert sharpnesses * (scores - 1) <= 24
     assert 0.005 < compounds.close < 0.3
     measured = distort(rows, origins, DEFAULT.axis, Distortion(4.0, 6.0, 1.03, 0.9))
     found = nearest_of(compounds, measured)

@@ -45,7 +45,7 @@ ARTEFACT_ALARM = 0.01
 MEASURED_MARGIN = 2.0
 #: The same for artefacts that only measured spectra can have; so large that none of the measured references
 #: of known structure is taken for one.
-ARTEFACT_MARGIN = 1.5
+ARTEFACT_MARGIN = 1.6
 DAMPED = (
     "The spectrum looks damped, as by self-absorption in fluorescence: the white line and the structure "
     "above the edge are too weak for this edge."
