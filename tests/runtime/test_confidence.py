@@ -70,11 +70,12 @@ def example_flat(path: Path = EXAMPLE) -> NormalizedSpectrum:
 
 def spoilt(name: str) -> tuple[np.ndarray, np.ndarray]:
     """An example, spoilt in one of the ways of the issue; on a scale from 0 to 1."""
-    # Scorodite may go unnoticed at any strength of self-absorption, with scores of 0.97 to 1.0.
-    good = example_flat(GOETHITE if name == "self-absorption" else EXAMPLE)
+    good = example_flat(GOETHITE if name == "self-absorption of goethite" else EXAMPLE)
     energy, flat = good.energy, good.flat
     edge = half_step_energy(energy, flat)
     if name == "self-absorption":
+        return energy, flat * 11.0 / (1.0 + 10.0 * flat)
+    if name == "self-absorption of goethite":
         return energy, flat * 5.0 / (1.0 + 4.0 * flat)
     if name == "compressed towards 1":
         return energy, np.where(energy > edge + 2, 1 + 0.3 * (flat - 1), np.minimum(flat, 1.0))
@@ -99,7 +100,10 @@ def spoilt(name: str) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(
     "name",
     [
-        "self-absorption",
+        # Its white line is so high that it looks like another compound's afterwards: scores of 0.99. Known,
+        # and to be mended in the model.
+        pytest.param("self-absorption", marks=pytest.mark.xfail(strict=True, reason="k_3d 1.10.0")),
+        "self-absorption of goethite",
         "compressed towards 1",
         "cut off at a height",
         "inverted",

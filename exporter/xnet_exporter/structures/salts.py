@@ -66,7 +66,6 @@ _POLAR, _METAL, _HYDROGENS = 0.45, 2.0, 2.0
 class _Piece:
     """An ion or a molecule: atomic numbers, positions about its centre, how far each atom reaches."""
 
-    name: str
     numbers: IntArray
     positions: FloatArray
     reach: FloatArray
@@ -149,7 +148,7 @@ def _piece(name: str) -> _Piece:
         AllChem.UFFOptimizeMolecule(molecule)  # type: ignore[attr-defined]
     numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()], dtype=np.int64)
     positions = np.asarray(molecule.GetConformer().GetPositions(), dtype=float)
-    return _Piece(name, numbers, positions - positions.mean(axis=0), _reach(numbers, positions))
+    return _Piece(numbers, positions - positions.mean(axis=0), _reach(numbers, positions))
 
 
 def _reach(numbers: IntArray, positions: FloatArray) -> FloatArray:
@@ -187,8 +186,8 @@ def surround(
     reach = _reach(numbers, positions)
     for name in outside:
         piece = _piece(name)
-        slack = float(rng.uniform(1.0, 1.06))
-        ways = [_brought_in(piece, numbers, positions, reach * slack, rng) for _ in range(TRIES)]
+        contact = _contact(numbers, reach * float(rng.uniform(1.0, 1.06)), piece)
+        ways = [_brought_in(piece, positions, contact, rng) for _ in range(TRIES)]
         nearest = min(ways, key=lambda way: float(np.linalg.norm(way, axis=1).min()))
         if np.linalg.norm(nearest, axis=1).min() > RADIUS:
             break
@@ -198,17 +197,21 @@ def surround(
     return numbers, positions
 
 
+def _contact(numbers: IntArray, reach: FloatArray, piece: _Piece) -> FloatArray:
+    """Distances at which atoms touch a piece's, shape (n, m)."""
+    contact = reach[:, None] + piece.reach[None]
+    hydrogens = (numbers[:, None] == 1) & (piece.numbers[None] == 1)
+    return np.where(hydrogens, np.maximum(contact, _HYDROGENS), contact)
+
+
 def _brought_in(
-    piece: _Piece, numbers: IntArray, positions: FloatArray, reach: FloatArray, rng: np.random.Generator
+    piece: _Piece, positions: FloatArray, contact: FloatArray, rng: np.random.Generator
 ) -> FloatArray:
     """Where a piece comes to rest that is brought in on a straight line to the metal."""
     turn, _ = np.linalg.qr(rng.standard_normal((3, 3)))
     turned = piece.positions @ (turn * np.sign(np.linalg.det(turn)))
     direction = rng.standard_normal(3)
     direction /= np.linalg.norm(direction)
-    contact = reach[:, None] + piece.reach[None]
-    hydrogens = (numbers[:, None] == 1) & (piece.numbers[None] == 1)
-    contact = np.where(hydrogens, np.maximum(contact, _HYDROGENS), contact)
     # Atoms i and j are nearer than their contact while the piece's centre is between the roots of a
     # quadratic; it comes from outside, so the largest upper root stops it.
     apart = turned[None] - positions[:, None]
