@@ -87,7 +87,7 @@ def parse_compounds(data: bytes, count: int) -> Compounds:
     if names.ndim != 1 or names.dtype.kind != "U" or names.size == 0:
         raise ValueError("names in nearest.npz")
     said = tuple(names.tolist())
-    if not all(0 < len(name) <= MAX_NAME and name.isprintable() for name in said):
+    if not (min(map(len, said)) > 0 and max(map(len, said)) <= MAX_NAME and "".join(said).isprintable()):
         raise ValueError("a name in nearest.npz that cannot be printed")
     steps = np.diff(compound)
     if compound[0] != 0 or compound[-1] != names.size - 1 or np.any((steps != 0) & (steps != 1)):
