@@ -133,7 +133,7 @@ def run_inputs(
     )
     scores = domain_of(domain, bundle.axis, values, features)
     evidence = evidence_of(curves, shell_moved, curve_moved, scores.input_score)
-    assessment = assess(curves, evidence, scores, calibration, level=level, force=force)
+    assessment = assess(curves, evidence, scores, calibration, bundle.r, level=level, force=force)
     return Outcome(curves, evidence, scores, assessment)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,15 @@ def test_intervals_nest_and_hold_the_mean() -> None:
         assert wide.first_shell.upper > narrow.first_shell.upper
     with pytest.raises(OutputError, match=r"expected 0\.5 to 0\.99"):
         predict_normalized(done, level=0.999)
+
+
+def test_an_interval_ends_where_the_curve_does(bundle: Bundle) -> None:
+    """No atom is at 0.05 Angstrom, whatever the width says."""
+    assert bundle.calibration is not None
+    unsure = replace(bundle, calibration=replace(bundle.calibration, shell_widening=1e4))
+    shell = predict_normalized(example_flat(), bundle=unsure, force=True).first_shell
+    assert shell is not None
+    assert (shell.lower, shell.upper) == (1.0, 6.0)
 
 
 def test_stability_by_hand() -> None:

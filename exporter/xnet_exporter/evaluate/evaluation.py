@@ -220,7 +220,13 @@ class Trusted:
         assert outcome.scores is not None
         assert self.bundle.calibration is not None
         return assess(
-            outcome.curves, outcome.evidence, outcome.scores, self.bundle.calibration, level=level, force=True
+            outcome.curves,
+            outcome.evidence,
+            outcome.scores,
+            self.bundle.calibration,
+            self.bundle.r,
+            level=level,
+            force=True,
         )
 
     def share(self, verdict: str) -> FloatArray:

@@ -78,6 +78,7 @@ def assess(
     evidence: Evidence,
     scores: DomainScores,
     calibration: Calibration,
+    r: FloatArray,
     *,
     level: float,
     force: bool,
@@ -91,6 +92,8 @@ def assess(
     evidence : Evidence
     scores : DomainScores
     calibration : Calibration
+    r : ndarray of float64, shape (k,)
+        Grid of G2 in Angstrom: a first shell is nowhere else, and no interval reaches beyond it.
     level : float
         Coverage of the intervals.
     force : bool
@@ -122,8 +125,8 @@ def assess(
         shown=shown,
         verdict=verdict,
         first_shell=at,
-        lower=np.maximum(0.0, at - half),
-        upper=at + half,
+        lower=np.maximum(r[0], at - half),
+        upper=np.minimum(r[-1], at + half),
         band_lower=band_lower,
         band_upper=band_upper,
         expected_error=np.where(shell, error, np.nan),
