@@ -19,7 +19,15 @@ from xnet_exporter.calibrate.intervals import calibrate
 from xnet_exporter.data.sets import Row, TrainingSet, read_training_set, select_axis
 from xnet_exporter.evaluate.evaluation import HeldOut, evaluate, metrics
 from xnet_exporter.export.graphs import SingleMember, fold_batch_norm, members_to_onnx, to_onnx
-from xnet_exporter.train.augment import GRID, Distortion, augment, broaden, operator_of, spectrum_bank
+from xnet_exporter.train.augment import (
+    GRID,
+    Distortion,
+    augment,
+    broaden,
+    misfit_factor,
+    operator_of,
+    spectrum_bank,
+)
 from xnet_exporter.train.fit import _order
 from xnet_exporter.train.networks import Ensemble
 from xnet_exporter.train.presets import PRESETS, preset_from_dict
@@ -268,7 +276,7 @@ def test_a_lifetime_broadens_above_the_edge_only() -> None:
 UNCHANGED = dataclasses.replace(
     DEFAULT.augmentation,
     variants=1, shift=0.0, stretch_mean=1.0, stretch=0.0, amplitude=(1.0, 1.0),
-    slope=0.0, noise=0.0, damage=0.0,
+    slope=0.0, noise=0.0, damage=0.0, misfit=0.0,
 )  # fmt: skip
 
 
@@ -288,12 +296,26 @@ def test_augmentation(tiny_set: Path) -> None:
     assert changed.std(dim=1).max() <= 0.0115
     assert changed.std() == pytest.approx(0.01 / 3**0.5, rel=0.2)
     energy = torch.from_numpy(DEFAULT.axis.energies())
+    missed = drawn(misfit=0.04) - same
+    assert missed[:, energy.abs() < 1.0].std() == pytest.approx(0.04 / 3**0.5, rel=0.5)
     halved = drawn(amplitude=(0.5, 0.5))
     torch.testing.assert_close(halved[:, energy > 8.0] - 1.0, 0.5 * (same[:, energy > 8.0] - 1.0))
     torch.testing.assert_close(halved[:, energy < 2.0], same[:, energy < 2.0])
     damaged = drawn(damage=1.0)
     assert torch.isfinite(damaged).all()
     assert float((damaged - same).abs().mean()) > 0.01
+
+
+def test_misfit_is_wavy_and_smaller_further_above_the_edge() -> None:
+    """As `benchmarks/theory_gap.py` finds what theory leaves of measured spectra."""
+    axis = DEFAULT.axis
+    curves = torch.randn(20_000, axis.count, generator=torch.Generator().manual_seed(0)) @ misfit_factor(axis)
+    size = curves.std(dim=0).numpy()
+    assert np.interp([0.0, 30.0], axis.energies(), size) == pytest.approx([1.0, 0.4], abs=0.02)
+    edge = int(np.argmin(np.abs(axis.energies())))
+    near, far = (np.corrcoef(curves[:, edge], curves[:, edge + step])[0, 1] for step in (6, 24))
+    assert near == pytest.approx(0.67, abs=0.1)
+    assert far == pytest.approx(-0.33, abs=0.1)
 
 
 def test_variants_are_aligned_as_the_runtime_would(tiny_set: Path) -> None:

@@ -310,10 +310,10 @@ def _distorted(
 
 
 def _quiet(preset: Preset) -> Preset:
-    """The preset without noise and errors of the edge's position: what is measured has been aligned."""
+    """The preset without noise, misfit and errors of the edge's position: what is measured is aligned."""
     if preset.augmentation is None:
         return preset
-    return replace(preset, augmentation=replace(preset.augmentation, shift=0.0, noise=0.0))
+    return replace(preset, augmentation=replace(preset.augmentation, shift=0.0, noise=0.0, misfit=0.0))
 
 
 def _noisy(

@@ -74,7 +74,7 @@ class Effort:
 FULL = Effort(
     name="full",
     paper=PresetEffort(50, 200, (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0), (0.1, 0.35, 1.0)),
-    default=PresetEffort(40, 40, (0.1, 0.25, 0.5, 1.0), (1.0,)),
+    default=PresetEffort(80, 80, (0.1, 0.25, 0.5, 1.0), (1.0,)),
     repeats=5,
     parts=5,
     members=15,

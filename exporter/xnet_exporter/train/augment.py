@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,7 @@ __all__ = [
     "augment",
     "broaden",
     "distort",
+    "misfit_factor",
     "on_grid",
     "operator_of",
     "spectrum_bank",
@@ -59,6 +61,10 @@ MILD, MILD_BROADENING, MILD_DAMPING = 0.2, 3.0, 4.0
 LIFETIME, LIFETIME_BROADENING, ONSET = 0.5, 4.5, (6.0, 15.0)
 #: Where the structure begins to be scaled and where it is scaled in full, in eV above the edge position.
 AMPLITUDE_RAMP = (2.0, 8.0)
+#: Of what theory leaves of measured spectra, in eV: how far it is correlated, and its period; and energies
+#: with its size there beside that at the edge.
+MISFIT_LENGTH, MISFIT_PERIOD = 3.5, 10.0
+MISFIT_SIZE = ((0.0, 25.0), (1.0, 0.4))
 #: Largest curvature of the background over 40 eV, strength of self-absorption and ripple, and range of
 #: the heights at which a spectrum is clipped.
 CURVATURE, SELF_ABSORPTION, RIPPLE, CLIP = 0.06, 1.0, 0.02, (1.05, 1.5)
@@ -342,6 +348,9 @@ def augment(
     start, full = AMPLITUDE_RAMP
     ramp = ((energy - start) / (full - start)).clamp(0.0, 1.0)
     spectra = spectra + (amplitude - 1.0) * ramp * (spectra - 1.0)
+    if augmentation.misfit:
+        size = augmentation.misfit * torch.rand(n, 1, generator=generator)
+        spectra = spectra + size * (normal(n, axis.count) @ misfit_factor(axis))
     if augmentation.damage:
         spectra = _damaged(spectra, energy, axis, augmentation.damage, generator)
     # A wrong pre-edge line tilts what lies above the edge; the mean over the range of the scale stays.
@@ -350,6 +359,32 @@ def augment(
     noise = augmentation.noise * torch.rand(n, 1, generator=generator)
     spectra = spectra * (1.0 + augmentation.slope * normal(n, 1) * tilt) + noise * normal(n, axis.count)
     return spectra.view(*rows.shape, axis.count)
+
+
+@lru_cache(maxsize=4)
+def misfit_factor(axis: EnergyAxis) -> Tensor:
+    """Turn independent normal numbers into curves like what theory leaves of measured spectra.
+
+    That is wavy, and smaller further above the edge (``benchmarks/theory_gap.py`` prints its size and its
+    correlation).
+
+    Parameters
+    ----------
+    axis : EnergyAxis
+        An `edge` axis.
+
+    Returns
+    -------
+    Tensor of float32, shape (axis.count, axis.count)
+        To multiply with from the right; a curve has a standard deviation of 1 at the edge.
+    """
+    energy = axis.energies()
+    apart = energy[:, np.newaxis] - energy
+    correlation = np.exp(-0.5 * (apart / MISFIT_LENGTH) ** 2) * np.cos(2.0 * np.pi * apart / MISFIT_PERIOD)
+    # A little more on the diagonal: smooth curves of so many points are not independent in double precision.
+    factor = np.linalg.cholesky(correlation + 1e-5 * np.eye(axis.count))
+    size = np.interp(energy, *MISFIT_SIZE)
+    return torch.from_numpy((factor.T * size).astype(np.float32))
 
 
 def _scaled_over(energy: Tensor, axis: EnergyAxis) -> Tensor:

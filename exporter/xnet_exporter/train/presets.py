@@ -85,6 +85,9 @@ class Augmentation:
     lifetime : float
         Largest FWHM in eV of the Lorentzian that half of the variants are broadened with above the edge, in
         place of a Gaussian that widens: a photoelectron of so much energy does not live long.
+    misfit : float
+        Largest standard deviation at the edge, in edge steps, of what theory differs from experiment by when
+        it is broadened and stretched as well as it can be; each spectrum draws its own between 0 and this.
     """
 
     variants: int
@@ -98,6 +101,7 @@ class Augmentation:
     noise: float
     damage: float
     lifetime: float = 0.0
+    misfit: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -185,7 +189,7 @@ DEFAULT = Preset(
     one_cycle=True,
     weight_decay=1e-2,
     batch=32,
-    epochs=40,
+    epochs=80,
     augmentation=Augmentation(
         variants=16,
         broadening=6.5,
@@ -198,6 +202,7 @@ DEFAULT = Preset(
         noise=0.008,
         damage=0.05,
         lifetime=8.0,
+        misfit=0.04,
     ),
     relative_loss=True,
     shares=(("mineral", 0.5), ("molecule", 0.3), ("built", 0.2)),
