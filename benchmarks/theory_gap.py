@@ -24,10 +24,9 @@ import numpy as np
 
 from xnet_exporter.data.measured import measured_references
 from xnet_exporter.data.sets import Row, read_training_sets, select_axis
-from xnet_exporter.evaluate.evaluation import absorbers_of, held_out_rows, run_chunks
+from xnet_exporter.evaluate.evaluation import HeldOut, absorbers_of, held_out_rows, metrics, run_chunks
 from xnet_exporter.train.augment import GRID, Distortion, amplitude_ramp, distort, on_grid, operator_of
 from xnet_onnx import load_bundle
-from xnet_onnx.inference.peaks import first_peaks
 from xnet_onnx.preprocess.align import align
 from xnet_onnx.preprocess.prepare import prepare_many
 from xnet_onnx.spectrum import ModelInput
@@ -133,18 +132,16 @@ def _told_of_held_out(bundle: Bundle, data: TrainingSet, rests: FloatArray) -> N
     added = signs * rests[rng.integers(len(rests), size=len(inputs))]
     curves = np.stack([row.g2 for row in held.rows])
     solid = np.array([row.kind == "mineral" for row in held.rows])
-    truth = first_peaks(bundle.r, curves)
     print(f"\n{len(inputs)} held-out spectra, made to look measured ({AS_MEASURED}):\n")
     print("| rests | median error | within 0.1 | 90th percentile | curves of solids: unexplained |")
     print("|---|---|---|---|---|")
     for name, values in (("without", inputs), ("with", (inputs + added).astype(np.float32))):
-        mean = run_chunks(bundle, values, absorbers_of(held.rows)).mean(axis=1)
-        found = first_peaks(bundle.r, mean)
-        errors = np.where(np.isfinite(found), np.abs(found - truth), np.inf)
-        squared = (mean - curves)[solid] ** 2
+        members = run_chunks(bundle, values, absorbers_of(held.rows))
+        shell = metrics(HeldOut(tuple(row.id for row in held.rows), members, curves), bundle.r)["first_shell"]
+        squared = (members.mean(axis=1) - curves)[solid] ** 2
         print(
-            f"| {name} | {np.median(errors):.3f} | {np.mean(errors <= 0.1):.3f} | "
-            f"{np.quantile(errors, 0.9):.3f} | {squared.sum() / (curves[solid] ** 2).sum():.2f} |"
+            f"| {name} | {shell['median']:.3f} | {shell['within_0.1']:.3f} | {shell['p90']:.3f} | "
+            f"{squared.sum() / (curves[solid] ** 2).sum():.2f} |"
         )
 
 
@@ -177,13 +174,11 @@ def main() -> None:
             continue
         cells = []
         at_stretch = np.full(len(STRETCHES), np.inf)
-        nearest, smallest = np.inf, np.zeros(bundle.axis.count)
+        every = []
         for name, operators in families.items():
             fits = [left_by(ready.values, bundle.axis, *site, operators) for site in sites]
             least = np.min([rms for rms, _ in fits], axis=0)
-            best, rest = min(fits, key=lambda fit: float(fit[0].min()))
-            if best.min() < nearest:
-                nearest, smallest = float(best.min()), rest
+            every += fits
             took = operators[int(least.argmin())][0]
             left[name].append(float(least.min()))
             widths = f"{took.broadening:g} and {took.damping:g} eV"
@@ -192,8 +187,9 @@ def main() -> None:
                 at = STRETCHES.index(distortion.stretch)
                 at_stretch[at] = min(at_stretch[at], rms)
         by_stretch.append(at_stretch)
-        if nearest < MET:
-            rests.append(smallest)
+        best, rest = min(every, key=lambda fit: float(fit[0].min()))
+        if best.min() < MET:
+            rests.append(rest)
         print(f"| {item.phase} | " + " | ".join(cells) + " |", flush=True)
     both = np.minimum(*left.values())
     print(

@@ -8,7 +8,8 @@ stretch and alignment go together: a broadened spectrum has another edge
 position and another mean, and the runtime aligns a measured one on its own. So each
 spectrum is distorted in several ways beforehand, aligned by the runtime's own
 `align`, and kept on a grid a little wider than the axis; training then draws one
-of these variants, shifts it, scales its structure and adds noise.
+of these variants, shifts it, scales its structure, and adds a curve like what
+theory still leaves of measured spectra (`misfit_factor`), and noise.
 """
 
 from __future__ import annotations

@@ -317,13 +317,12 @@ def unpack_arrays(data: bytes, label: str) -> dict[str, npt.NDArray[np.generic]]
             if sum(item.file_size for item in items) > MAX_ARRAY_BYTES:
                 raise ValueError("it unpacks to more than 64 MiB")
             return {item.filename.removesuffix(".npy"): _array(archive.read(item)) for item in items}
-    # NotImplementedError: zipfile meets a compression or an encryption that it does not know.
+    # RuntimeError: zipfile meets a compression or an encryption that it does not know.
     except (
         ValueError,
         OSError,
         zipfile.BadZipFile,
         zlib.error,
-        NotImplementedError,
         EOFError,
         MemoryError,
         RuntimeError,
