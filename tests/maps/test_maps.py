@@ -396,6 +396,10 @@ else:
 """
 
 
+#: A part being written has a hidden name, which "*" would find too.
+FINISHED = "[0-9]*.npz"
+
+
 def started(arguments: list[str], delay: float) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", SLOW.format(delay=delay), *arguments],
@@ -407,7 +411,7 @@ def started(arguments: list[str], delay: float) -> subprocess.Popen[str]:
 
 def wait_for_parts(folder: Path, count: int) -> None:
     for _ in range(1000):
-        if len(list(folder.glob("*.npz"))) >= count:
+        if len(list(folder.glob(FINISHED))) >= count:
             return
         time.sleep(0.02)
     raise AssertionError("no parts were written")
@@ -438,7 +442,7 @@ def test_killed_and_resumed(
     assert process.returncode != 0
     assert psutil.wait_procs(processes, timeout=60)[1] == []
     assert not out.exists()
-    kept = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npz")}
+    kept = {path.name: path.stat().st_mtime_ns for path in folder.glob(FINISHED)}
     assert 2 <= len(kept) < 6
     if how == signal.SIGINT:
         assert (
@@ -449,7 +453,7 @@ def test_killed_and_resumed(
     assert "go on with --resume, or delete the folder" in refused.communicate(timeout=60)[1]
     other = started([*arguments, "--resume", "--level", "0.8"], 0.0)
     assert "was begun differently: the level is 0.8, and was 0.9" in other.communicate(timeout=60)[1]
-    assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npz")} == kept
+    assert {path.name: path.stat().st_mtime_ns for path in folder.glob(FINISHED)} == kept
 
     done = started([*arguments, "--resume"], 0.0)
     said = done.communicate(timeout=60)[1]
@@ -472,7 +476,7 @@ def test_a_damaged_part_is_made_again(
 
     with pytest.raises(KeyboardInterrupt):
         predict_map(path, out=out, progress=stop)
-    (part,) = (tmp_path / "maps.h5.parts").glob("*.npz")
+    (part,) = (tmp_path / "maps.h5.parts").glob(FINISHED)
     part.write_bytes(part.read_bytes()[:-200])
     with pytest.raises(ReadError, match=r"go on with --resume"):
         predict_map(path, out=out, resume=True)
