@@ -24,6 +24,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
     "complexes": ("pymatgen", "rdkit"),
     "compounds": (),
     "salts": ("pymatgen", "rdkit"),
+    "halides": ("pymatgen", "rdkit"),
 }
 
 
@@ -43,17 +44,16 @@ def _require(command: str, *modules: str) -> None:
     "sources",
     multiple=True,
     required=True,
-    metavar="minerals|complexes|compounds|salts|FILE",
-    help="minerals, complexes, compounds, salts, a file (CIF, POSCAR, xyz, extxyz) or a folder of files; "
-    "may be repeated.",
+    metavar="minerals|complexes|compounds|salts|halides|FILE",
+    help="minerals, complexes, compounds, salts, halides, a file (CIF, POSCAR, xyz, extxyz) or a folder of "
+    "files; may be repeated.",
 )
 @click.option(
     "--number",
     type=click.IntRange(min=1),
     default=1000,
     show_default=True,
-    help="Clusters to draw from each of minerals, complexes, compounds and salts; of a file, all sites are "
-    "taken.",
+    help="Clusters to draw from each source but files; of a file, all sites are taken.",
 )
 @click.option(
     "--coordination",
@@ -139,7 +139,7 @@ def _files(sources: list[str]) -> list[Path]:
         else:
             raise StructureError(
                 f"--source {source} is neither a file nor a folder; expected one, or minerals, "
-                "complexes, compounds, salts"
+                "complexes, compounds, salts, halides"
             )
     return found
 

@@ -14,12 +14,13 @@ from .assemble import Plan, assemble
 from .bridges import draw_bridged
 from .cluster import ANY, RADIUS, Cluster, IntArray, Shell, check_cluster
 from .geometries import GEOMETRIES, assign_sites
+from .halides import draw_halide
 from .ligands import IRON_RADII, Ligand, ligands
 from .radii import shannon_radius
 from .salts import draw_salt, surround
 from .states import STATES, State, draw_state
 
-__all__ = ["complexes", "salts"]
+__all__ = ["complexes", "halides", "salts"]
 
 
 #: After so many draws without a first shell of the kind asked for, there is none.
@@ -133,6 +134,33 @@ def salts(element: str, rng: np.random.Generator, seed: int = 0, shell: Shell = 
         If no such shell is drawn in `PATIENCE` attempts.
     """
     yield from _assembled(element, rng, f"{element}-salt-{seed}", shell, draw_salt)
+    raise _none_left(element, shell)
+
+
+def halides(element: str, rng: np.random.Generator, seed: int = 0, shell: Shell = ANY) -> Iterator[Cluster]:
+    """Draw neutral complexes of halides, without end.
+
+    Parameters
+    ----------
+    element : str
+        Ti to Zn.
+    rng : numpy.random.Generator
+    seed : int
+        For the ids alone.
+    shell : Shell
+        Only complexes with such a first shell.
+
+    Yields
+    ------
+    Cluster
+        As `complexes`; `id` is ELEMENT-halide-seed-number.
+
+    Raises
+    ------
+    StructureError
+        If no such shell is drawn in `PATIENCE` attempts.
+    """
+    yield from _assembled(element, rng, f"{element}-halide-{seed}", shell, draw_halide)
     raise _none_left(element, shell)
 
 

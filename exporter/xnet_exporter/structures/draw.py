@@ -11,15 +11,15 @@ from xnet_onnx.errors import StructureError
 
 from .alloys import alloys
 from .cluster import ANY, Cluster, Shell, check_cluster
-from .complexes import complexes, salts
+from .complexes import complexes, halides, salts
 from .compounds import compounds
 from .minerals import minerals
 from .radii import ELEMENTS
 
 __all__ = ["SOURCES", "draw"]
 
-SOURCES = ("minerals", "complexes", "compounds", "salts")
-_WITHOUT_END = {"complexes": complexes, "compounds": compounds, "salts": salts}
+SOURCES = ("minerals", "complexes", "compounds", "salts", "halides")
+_WITHOUT_END = {"complexes": complexes, "compounds": compounds, "salts": salts, "halides": halides}
 #: One of so many structures of minerals is a metal or an alloy.
 ALLOY_EVERY = 16
 
@@ -31,7 +31,7 @@ def draw(element: str, source: str, number: int, seed: int, shell: Shell = ANY) 
     ----------
     element : str
         Ti to Zn.
-    source : {"minerals", "complexes", "compounds", "salts"}
+    source : {"minerals", "complexes", "compounds", "salts", "halides"}
     number : int
         How many; minerals may come to an end before.
     seed : int
