@@ -28,7 +28,7 @@ from xnet_exporter.train.augment import (
     operator_of,
     spectrum_bank,
 )
-from xnet_exporter.train.fit import _order
+from xnet_exporter.train.fit import LAST, LAST_RELATIVE, RELATIVE, _order, fit
 from xnet_exporter.train.networks import Ensemble
 from xnet_exporter.train.presets import PRESETS, preset_from_dict
 from xnet_exporter.train.run import bootstrap, chances_of, draws_of, export_run, load_run, train, unseen_by
@@ -386,6 +386,26 @@ def test_interrupted_and_resumed_is_the_same(
     assert filecmp.cmp(tmp_path / "run" / "members.pt", run / "members.pt", shallow=False)
 
 
+def test_heavy_shells_count_more_in_the_last_epochs(tmp_path: Path) -> None:
+    # A network that does not change: its loss tells how errors are counted.
+    preset = dataclasses.replace(PAPER, relative_loss=True, learning_rate=0.0)
+    ensemble = random_ensemble("paper", 2)
+    bank = spectra(6)
+    targets = 4.0 * torch.rand(6, 50, generator=torch.Generator().manual_seed(2))
+    rows = torch.arange(6).expand(2, -1)
+    with torch.no_grad():
+        squares = ((ensemble(bank[rows.T], None) - targets[rows.T]) ** 2).mean(2)
+    losses = fit(
+        ensemble, bank, targets, rows, preset, 10, 0, checkpoint=tmp_path / "checkpoint.pt", resume=False
+    )
+    size = targets.square().mean(1)
+    for epoch, found in enumerate(losses):
+        share = RELATIVE if epoch < 10 * (1.0 - LAST) - 1e-9 else LAST_RELATIVE
+        expected = (squares / (1.0 + share * size[:, None])).mean(0)
+        np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4)
+    assert losses[-1][0] > 1.1 * losses[0][0]
+
+
 def test_run_record(run: Path, tiny_set: Path) -> None:
     record = load_run(run).record
     data = read_training_set(tiny_set)
@@ -396,7 +416,8 @@ def test_run_record(run: Path, tiny_set: Path) -> None:
     groups = {row.id: row.group for row in data.rows}
     assert not {groups[i] for i in record["training"]} & {groups[i] for i in record["held_out"]}
     assert np.array(record["losses"]).shape == (3, 3)
-    assert np.all(np.array(record["losses"])[-1] < np.array(record["losses"])[0])
+    # In the last third of the epochs errors count otherwise.
+    assert np.all(np.array(record["losses"])[1] < np.array(record["losses"])[0])
 
 
 def test_a_bundle_works_from_end_to_end(run: Path, tiny_set: Path, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ UNNOTICED = ("self-absorption", True)
 @pytest.mark.parametrize(
     ("name", "normalized"),
     [
-        pytest.param(*case, marks=pytest.mark.xfail(strict=True, reason="k_3d 1.11.0"))
+        pytest.param(*case, marks=pytest.mark.xfail(strict=True, reason="k_3d 1.12.0"))
         if case == UNNOTICED
         else case
         for case in itertools.product(SPOILT, (False, True))

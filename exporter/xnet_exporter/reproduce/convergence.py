@@ -160,7 +160,9 @@ def convergence(material: Material) -> Part:
             text(
                 f"{len(paper.training[0])} networks for each preset, one a fold (whole compositions), "
                 "validated on the fold left out, on spectra as calculated. The training MSE is the mean over "
-                "an epoch while the weights change; of preset default it is that of augmented spectra."
+                "an epoch while the weights change; of preset default it is that of augmented spectra, "
+                "relative to the mean square of their G2, and steps up where it is less so, in the last "
+                "third of the epochs."
             ),
             figure(
                 "convergence",

@@ -346,8 +346,7 @@ def augment(
     spectra = windows[chosen * bank.shape[1] + variant, margin + shift]
     low, high = augmentation.amplitude
     amplitude = low + (high - low) * torch.rand(n, 1, generator=generator)
-    start, full = AMPLITUDE_RAMP
-    ramp = ((energy - start) / (full - start)).clamp(0.0, 1.0)
+    ramp = torch.from_numpy(amplitude_ramp(axis).astype(np.float32))
     spectra = spectra + (amplitude - 1.0) * ramp * (spectra - 1.0)
     if augmentation.misfit:
         size = augmentation.misfit * torch.rand(n, 1, generator=generator)
