@@ -11,7 +11,8 @@ import numpy as np
 from .assemble import Plan
 from .geometries import GEOMETRIES, assign_sites
 from .ligands import Ligand, ligands
-from .states import STATES, State, draw_state, weak_field_radius
+from .radii import shannon_radius
+from .states import STATES, State, draw_state
 
 __all__ = ["draw_halide"]
 
@@ -31,6 +32,8 @@ ALIKE, CATIONIC = 0.75, 0.15
 #: Phosphines and carbenes make a strong field: the share of low spin among complexes of these and of others,
 #: beside that of all complexes of the ion.
 STRONG, WEAK = 1.0, 0.2
+#: Share of low spin from which an ion has it among any ligands.
+MOSTLY_LOW = 0.9
 TRIES = 40
 
 
@@ -91,12 +94,13 @@ def _radius(
 ) -> float | None:
     strong = any(ligand.donor_class in ("phos", "NHC") for ligand in chosen)
     low = rng.random() < state.low_spin * (STRONG if strong else WEAK) and geometry != "tet"
-    spin = 1.0 if low or state.low_spin > 0.9 else 0.0
-    return weak_field_radius(
+    return shannon_radius(
         element,
-        State(state.charge, state.weight, state.geometries, low_spin=spin),
-        geometry,
-        elongated=elongated,
+        state.charge,
+        # Of an elongated polyhedron the radius is that of its plane.
+        4 if elongated else len(GEOMETRIES[geometry]),
+        low_spin=low or state.low_spin > MOSTLY_LOW,
+        square=geometry == "sqp" or elongated,
     )
 
 
