@@ -10,7 +10,7 @@ import numpy as np
 from .assemble import Bridged, Plan
 from .geometries import GEOMETRIES, angles, assign_sites
 from .ligands import Ligand, bridging_ligands, ligands
-from .states import STATES, State, weak_field_radius
+from .states import STATES, State, draw_geometry, weak_field_radius
 
 __all__ = ["draw_bridged"]
 
@@ -113,7 +113,7 @@ def draw_bridged(element: str, rng: np.random.Generator) -> Plan | None:
 
 
 def _plan(element: str, bridge: Bridge, state: State, rng: np.random.Generator) -> Plan | None:
-    geometry = _geometry(bridge, state, rng)
+    geometry = draw_geometry(state, bridge.geometries, rng)
     names = bridge.ligands[int(rng.integers(len(bridge.ligands)))]
     taken = _places(geometry, len(names), rng)
     shared = [bridging_ligands()[name] for name in names]
@@ -139,12 +139,6 @@ def _plan(element: str, bridge: Bridge, state: State, rng: np.random.Generator) 
         float(rng.uniform(0.15, 0.4)) if elongated else 0.0,
         Bridged(len(names), angle, apart),
     )
-
-
-def _geometry(bridge: Bridge, state: State, rng: np.random.Generator) -> str:
-    names = [name for name in state.geometries if name in bridge.geometries]
-    weights = np.array([state.geometries[name] for name in names])
-    return names[int(rng.choice(len(names), p=weights / weights.sum()))]
 
 
 def _places(geometry: str, count: int, rng: np.random.Generator) -> tuple[int, ...] | None:

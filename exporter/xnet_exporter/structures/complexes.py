@@ -18,7 +18,7 @@ from .halides import draw_halide
 from .ligands import IRON_RADII, Ligand, ligands
 from .radii import shannon_radius
 from .salts import draw_salt, surround
-from .states import STATES, State, draw_state
+from .states import STATES, State, draw_geometry, draw_state
 
 __all__ = ["complexes", "halides", "salts"]
 
@@ -278,9 +278,7 @@ def _draw_pi(element: str, rng: np.random.Generator) -> Plan:
 
 def _draw_plan(element: str, rng: np.random.Generator) -> Plan | None:
     state = draw_state(STATES[element], rng)
-    names = list(state.geometries)
-    weights = np.array([state.geometries[name] for name in names])
-    geometry = names[int(rng.choice(len(names), p=weights / weights.sum()))]
+    geometry = draw_geometry(state, GEOMETRIES, rng)
     chosen = None
     for _ in range(50):
         chosen = _draw_ligands(geometry, state, rng)

@@ -12,7 +12,7 @@ from .assemble import Plan
 from .geometries import GEOMETRIES, assign_sites
 from .ligands import Ligand, ligands
 from .radii import shannon_radius
-from .states import STATES, State, draw_state
+from .states import STATES, State, draw_geometry, draw_state
 
 __all__ = ["draw_halide"]
 
@@ -57,9 +57,7 @@ def draw_halide(element: str, rng: np.random.Generator) -> Plan | None:
         if state.charge <= MOST_CHARGED and set(state.geometries) & set(_GEOMETRIES)
     ]
     state = draw_state(states, rng)
-    names = [name for name in state.geometries if name in _GEOMETRIES]
-    weights = np.array([state.geometries[name] for name in names])
-    geometry = names[int(rng.choice(len(names), p=weights / weights.sum()))]
+    geometry = draw_geometry(state, _GEOMETRIES, rng)
     chosen = _draw_ligands(geometry, state, rng)
     if chosen is None:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from .geometries import GEOMETRIES
 from .radii import shannon_radius
 
-__all__ = ["STATES", "State", "draw_state", "weak_field_radius"]
+__all__ = ["STATES", "State", "draw_geometry", "draw_state", "weak_field_radius"]
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,25 @@ def draw_state(states: Sequence[State], rng: np.random.Generator) -> State:
     """
     weights = np.array([state.weight for state in states])
     return states[int(rng.choice(len(states), p=weights / weights.sum()))]
+
+
+def draw_geometry(state: State, geometries: Collection[str], rng: np.random.Generator) -> str:
+    """Draw one of a state's polyhedra by how often it is.
+
+    Parameters
+    ----------
+    state : State
+    geometries : collection of str
+        Which may be drawn; the state has one of them.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    str
+    """
+    names = [name for name in state.geometries if name in geometries]
+    weights = np.array([state.geometries[name] for name in names])
+    return names[int(rng.choice(len(names), p=weights / weights.sum()))]
 
 
 def weak_field_radius(element: str, state: State, geometry: str, *, elongated: bool) -> float | None:
