@@ -44,9 +44,8 @@ def _require(command: str, *modules: str) -> None:
     "sources",
     multiple=True,
     required=True,
-    metavar="minerals|complexes|compounds|salts|halides|FILE",
-    help="minerals, complexes, compounds, salts, halides, a file (CIF, POSCAR, xyz, extxyz) or a folder of "
-    "files; may be repeated.",
+    metavar="|".join([*DRAWN, "FILE"]),
+    help=f"{', '.join(DRAWN)}, a file (CIF, POSCAR, xyz, extxyz) or a folder of files; may be repeated.",
 )
 @click.option(
     "--number",
@@ -138,8 +137,7 @@ def _files(sources: list[str]) -> list[Path]:
             found.append(path)
         else:
             raise StructureError(
-                f"--source {source} is neither a file nor a folder; expected one, or minerals, "
-                "complexes, compounds, salts, halides"
+                f"--source {source} is neither a file nor a folder; expected one, or {', '.join(DRAWN)}"
             )
     return found
 

@@ -10,7 +10,7 @@ import numpy as np
 from .assemble import Bridged, Plan
 from .geometries import GEOMETRIES, angles, assign_sites
 from .ligands import Ligand, bridging_ligands, ligands
-from .states import STATES, State, draw_geometry, weak_field_radius
+from .states import STATES, State, draw_elongation, draw_geometry, elongated_sites, ionic_radius
 
 __all__ = ["draw_bridged"]
 
@@ -123,9 +123,8 @@ def _plan(element: str, bridge: Bridge, state: State, rng: np.random.Generator) 
     sites = assign_sites(geometry, terminal, rng, taken)
     if sites is None:
         return None
-    axis = tuple(site for site in ((4, 5) if geometry == "oct" else (4,)) if site not in taken)
-    elongated = axis if state.elongated and geometry in ("oct", "spy") else ()
-    radius = weak_field_radius(element, state, geometry, elongated=bool(elongated))
+    elongated = tuple(site for site in elongated_sites(state, geometry) if site not in taken)
+    radius = ionic_radius(element, state, geometry, elongated=bool(elongated))
     if radius is None:
         return None
     angle = None if bridge.angle is None else float(rng.uniform(*bridge.angle))
@@ -136,7 +135,7 @@ def _plan(element: str, bridge: Bridge, state: State, rng: np.random.Generator) 
         [*((site,) for site in taken), *sites],
         radius + 0.01 * float(rng.standard_normal()),
         elongated,
-        float(rng.uniform(0.15, 0.4)) if elongated else 0.0,
+        draw_elongation(elongated, rng),
         Bridged(len(names), angle, apart),
     )
 

@@ -18,11 +18,12 @@ from .halides import draw_halide
 from .ligands import IRON_RADII, Ligand, ligands
 from .radii import shannon_radius
 from .salts import draw_salt, surround
-from .states import STATES, State, draw_geometry, draw_state
+from .states import STATES, State, draw_elongation, draw_geometry, draw_state, elongated_sites
 
-__all__ = ["complexes", "halides", "salts"]
+__all__ = ["complexes", "of_kind"]
 
 
+_KINDS = {"salt": draw_salt, "halide": draw_halide}
 #: After so many draws without a first shell of the kind asked for, there is none.
 PATIENCE = 20_000
 #: One of so many complexes has two metals.
@@ -109,58 +110,29 @@ def complexes(element: str, rng: np.random.Generator, seed: int = 0, shell: Shel
     raise _none_left(element, shell)
 
 
-def salts(element: str, rng: np.random.Generator, seed: int = 0, shell: Shell = ANY) -> Iterator[Cluster]:
-    """Draw complexes of small ligands among their counterions and molecules of solvent, without end.
+def of_kind(
+    kind: str, element: str, rng: np.random.Generator, seed: int = 0, shell: Shell = ANY
+) -> Iterator[Cluster]:
+    """Draw complexes of one kind without end.
 
     Parameters
     ----------
-    element : str
-        Ti to Zn.
-    rng : numpy.random.Generator
-    seed : int
-        For the ids alone.
-    shell : Shell
-        Only complexes with such a first shell.
+    kind : {"salt", "halide"}
+        Of small ligands among their counterions and molecules of solvent; neutral, of halides.
+    element, rng, seed, shell
+        As of `complexes`.
 
     Yields
     ------
     Cluster
-        Atoms within 6.6 Angstrom of the metal. `name` is geometry:ligand+ligand+... in what is around,
-        `id` is ELEMENT-salt-seed-number.
+        As `complexes`; of a salt `name` says what is around too. `id` is ELEMENT-kind-seed-number.
 
     Raises
     ------
     StructureError
         If no such shell is drawn in `PATIENCE` attempts.
     """
-    yield from _assembled(element, rng, f"{element}-salt-{seed}", shell, draw_salt)
-    raise _none_left(element, shell)
-
-
-def halides(element: str, rng: np.random.Generator, seed: int = 0, shell: Shell = ANY) -> Iterator[Cluster]:
-    """Draw neutral complexes of halides, without end.
-
-    Parameters
-    ----------
-    element : str
-        Ti to Zn.
-    rng : numpy.random.Generator
-    seed : int
-        For the ids alone.
-    shell : Shell
-        Only complexes with such a first shell.
-
-    Yields
-    ------
-    Cluster
-        As `complexes`; `id` is ELEMENT-halide-seed-number.
-
-    Raises
-    ------
-    StructureError
-        If no such shell is drawn in `PATIENCE` attempts.
-    """
-    yield from _assembled(element, rng, f"{element}-halide-{seed}", shell, draw_halide)
+    yield from _assembled(element, rng, f"{element}-{kind}-{seed}", shell, _KINDS[kind])
     raise _none_left(element, shell)
 
 
@@ -302,10 +274,8 @@ def _draw_plan(element: str, rng: np.random.Generator) -> Plan | None:
         return None
     if has_acceptor:
         radius = min(radius, _iron_like(element))
-    elongated: tuple[int, ...] = ()
-    elongation = 0.0
-    if state.elongated and geometry in ("oct", "spy") and not low:
-        elongated, elongation = ((4, 5) if geometry == "oct" else (4,)), float(rng.uniform(0.15, 0.4))
+    elongated = () if low else elongated_sites(state, geometry)
+    elongation = draw_elongation(elongated, rng)
     return Plan(geometry, chosen, sites, radius + 0.01 * float(rng.standard_normal()), elongated, elongation)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -11,7 +12,7 @@ from xnet_onnx.errors import StructureError
 
 from .alloys import alloys
 from .cluster import ANY, Cluster, Shell, check_cluster
-from .complexes import complexes, halides, salts
+from .complexes import complexes, of_kind
 from .compounds import compounds
 from .minerals import minerals
 from .radii import ELEMENTS
@@ -19,7 +20,12 @@ from .radii import ELEMENTS
 __all__ = ["SOURCES", "draw"]
 
 SOURCES = ("minerals", "complexes", "compounds", "salts", "halides")
-_WITHOUT_END = {"complexes": complexes, "compounds": compounds, "salts": salts, "halides": halides}
+_WITHOUT_END: dict[str, Callable[..., Iterator[Cluster]]] = {
+    "complexes": complexes,
+    "compounds": compounds,
+    "salts": partial(of_kind, "salt"),
+    "halides": partial(of_kind, "halide"),
+}
 #: One of so many structures of minerals is a metal or an alloy.
 ALLOY_EVERY = 16
 

@@ -11,8 +11,7 @@ import numpy as np
 from .assemble import Plan
 from .geometries import GEOMETRIES, assign_sites
 from .ligands import Ligand, ligands
-from .radii import shannon_radius
-from .states import STATES, State, draw_geometry, draw_state
+from .states import STATES, State, draw_elongation, draw_geometry, draw_state, elongated_sites, ionic_radius
 
 __all__ = ["draw_halide"]
 
@@ -32,8 +31,6 @@ ALIKE, CATIONIC = 0.75, 0.15
 #: Phosphines and carbenes make a strong field: the share of low spin among complexes of these and of others,
 #: beside that of all complexes of the ion.
 STRONG, WEAK = 1.0, 0.2
-#: Share of low spin from which an ion has it among any ligands.
-MOSTLY_LOW = 0.9
 TRIES = 40
 
 
@@ -66,10 +63,10 @@ def draw_halide(element: str, rng: np.random.Generator) -> Plan | None:
         sites = assign_sites(geometry, chosen, rng)
         if sites is not None:
             break
-    elongated: tuple[int, ...] = ()
-    if state.elongated and geometry in ("oct", "spy"):
-        elongated = (4, 5) if geometry == "oct" else (4,)
-    radius = _radius(element, state, geometry, chosen, bool(elongated), rng)
+    elongated = elongated_sites(state, geometry)
+    strong = any(ligand.donor_class in ("phos", "NHC") for ligand in chosen)
+    low = rng.random() < state.low_spin * (STRONG if strong else WEAK) and geometry != "tet"
+    radius = ionic_radius(element, state, geometry, elongated=bool(elongated), low_spin=low)
     if sites is None or radius is None:
         return None
     return Plan(
@@ -78,27 +75,7 @@ def draw_halide(element: str, rng: np.random.Generator) -> Plan | None:
         sites,
         radius + 0.01 * float(rng.standard_normal()),
         elongated,
-        float(rng.uniform(0.15, 0.4)) if elongated else 0.0,
-    )
-
-
-def _radius(
-    element: str,
-    state: State,
-    geometry: str,
-    chosen: list[Ligand],
-    elongated: bool,
-    rng: np.random.Generator,
-) -> float | None:
-    strong = any(ligand.donor_class in ("phos", "NHC") for ligand in chosen)
-    low = rng.random() < state.low_spin * (STRONG if strong else WEAK) and geometry != "tet"
-    return shannon_radius(
-        element,
-        state.charge,
-        # Of an elongated polyhedron the radius is that of its plane.
-        4 if elongated else len(GEOMETRIES[geometry]),
-        low_spin=low or state.low_spin > MOSTLY_LOW,
-        square=geometry == "sqp" or elongated,
+        draw_elongation(elongated, rng),
     )
 
 
@@ -136,8 +113,7 @@ def _neutral(geometry: str, left: int) -> list[Ligand]:
     """Ligands of the library without a charge that fit on so many sites."""
     found = []
     for ligand in ligands().values():
-        charge = sum(int(atom.GetFormalCharge()) for atom in ligand.molecule.GetAtoms())
-        if charge or ligand.denticity > left or ligand.donor_class not in _DONORS:
+        if ligand.charge or ligand.denticity > left or ligand.donor_class not in _DONORS:
             continue
         if geometry == "tet" and (ligand.denticity > 2 or ligand.traits & {"ring", "mer", "planar"}):
             continue

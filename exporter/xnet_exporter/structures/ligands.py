@@ -110,6 +110,11 @@ class Ligand:
         """Whether it binds through its pi electrons."""
         return self.donor_class in _PI_DENTICITY
 
+    @property
+    def charge(self) -> int:
+        """Its formal charge."""
+        return sum(int(atom.GetFormalCharge()) for atom in self.molecule.GetAtoms())
+
     def class_of(self, atom: Any) -> str:
         """Row of `DISTANCES` for one of its donors (an rdkit atom)."""
         if atom.GetAtomicNum() == 7:

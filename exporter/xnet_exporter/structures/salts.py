@@ -14,7 +14,7 @@ from .assemble import Plan
 from .cluster import RADIUS, IntArray
 from .geometries import GEOMETRIES, assign_sites
 from .ligands import Ligand, ligands
-from .states import STATES, State, draw_state, weak_field_radius
+from .states import STATES, State, draw_elongation, draw_state, elongated_sites, ionic_radius
 
 __all__ = ["draw_salt", "surround"]
 
@@ -97,24 +97,20 @@ def draw_salt(element: str, rng: np.random.Generator) -> Plan | None:
     sites = assign_sites(geometry, chosen, rng)
     if sites is None:
         return None
-    elongated = (4, 5) if state.elongated and geometry == "oct" else ()
-    radius = weak_field_radius(element, state, geometry, elongated=bool(elongated))
+    elongated = elongated_sites(state, geometry)
+    radius = ionic_radius(element, state, geometry, elongated=bool(elongated))
     if radius is None:
         return None
-    charge = state.charge + sum(_charge(ligand) for ligand in chosen)
+    charge = state.charge + sum(ligand.charge for ligand in chosen)
     return Plan(
         geometry,
         chosen,
         sites,
         radius + 0.01 * float(rng.standard_normal()),
         elongated,
-        float(rng.uniform(0.15, 0.4)) if elongated else 0.0,
+        draw_elongation(elongated, rng),
         outside=_draw_outside(charge, rng),
     )
-
-
-def _charge(ligand: Ligand) -> int:
-    return sum(int(atom.GetFormalCharge()) for atom in ligand.molecule.GetAtoms())
 
 
 def _draw_ligands(geometry: str, state: State, rng: np.random.Generator) -> list[Ligand]:

@@ -10,7 +10,15 @@ import numpy as np
 from .geometries import GEOMETRIES
 from .radii import shannon_radius
 
-__all__ = ["STATES", "State", "draw_geometry", "draw_state", "weak_field_radius"]
+__all__ = [
+    "STATES",
+    "State",
+    "draw_elongation",
+    "draw_geometry",
+    "draw_state",
+    "elongated_sites",
+    "ionic_radius",
+]
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,9 @@ class State:
 _MOST = {"oct": 0.5, "tet": 0.2, "spy": 0.1, "tbp": 0.12, "sqp": 0.02, "tpl": 0.03, "pbp": 0.02, "tpr": 0.01}
 _OCTAHEDRAL = {"oct": 0.85, "spy": 0.1, "tbp": 0.05}
 _OXO = {"tet": 0.5, "spy": 0.25, "oct": 0.15, "tbp": 0.1}
+
+#: Jahn-Teller elongation in Angstrom.
+ELONGATION = (0.15, 0.4)
 
 #: Charges by element.
 STATES: dict[str, tuple[State, ...]] = {
@@ -121,8 +132,22 @@ def draw_geometry(state: State, geometries: Collection[str], rng: np.random.Gene
     return names[int(rng.choice(len(names), p=weights / weights.sum()))]
 
 
-def weak_field_radius(element: str, state: State, geometry: str, *, elongated: bool) -> float | None:
-    """Ionic radius among weak ligands: low spin only where an ion is hardly ever in another.
+def elongated_sites(state: State, geometry: str) -> tuple[int, ...]:
+    """Sites of a polyhedron along which a state elongates it; none where it does not."""
+    if not state.elongated:
+        return ()
+    return {"oct": (4, 5), "spy": (4,)}.get(geometry, ())
+
+
+def draw_elongation(sites: tuple[int, ...], rng: np.random.Generator) -> float:
+    """Draw by how much these sites lie further out, in Angstrom; 0 where there are none."""
+    return float(rng.uniform(*ELONGATION)) if sites else 0.0
+
+
+def ionic_radius(
+    element: str, state: State, geometry: str, *, elongated: bool, low_spin: bool = False
+) -> float | None:
+    """Ionic radius of a state: in low spin where that is asked for, or an ion is hardly ever in another.
 
     Parameters
     ----------
@@ -133,6 +158,8 @@ def weak_field_radius(element: str, state: State, geometry: str, *, elongated: b
         Name of a polyhedron.
     elongated : bool
         Whether it is elongated along an axis: the radius is then that of its plane.
+    low_spin : bool
+        Whether its ligands are strong.
 
     Returns
     -------
@@ -143,6 +170,6 @@ def weak_field_radius(element: str, state: State, geometry: str, *, elongated: b
         element,
         state.charge,
         4 if elongated else len(GEOMETRIES[geometry]),
-        low_spin=state.low_spin > 0.9,
+        low_spin=low_spin or state.low_spin > 0.9,
         square=geometry == "sqp" or elongated,
     )
